@@ -1,0 +1,1 @@
+//! elate-cli: under construction.

@@ -1,0 +1,1 @@
+//! elate-consumer: under construction.

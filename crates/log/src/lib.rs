@@ -1,0 +1,1 @@
+//! elate-log: under construction.

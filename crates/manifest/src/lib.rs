@@ -1,0 +1,1 @@
+//! elate-manifest: under construction.

@@ -1,0 +1,1 @@
+//! elate-patterns: under construction.

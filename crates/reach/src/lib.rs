@@ -1,0 +1,1 @@
+//! elate-reach: under construction.

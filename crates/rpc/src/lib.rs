@@ -1,0 +1,1 @@
+//! elate-rpc: under construction.

@@ -1,0 +1,1 @@
+//! elate-runtime: under construction.

@@ -1,0 +1,1 @@
+//! elate-storage: under construction.

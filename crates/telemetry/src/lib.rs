@@ -1,0 +1,1 @@
+//! elate-telemetry: under construction.

@@ -1,0 +1,1 @@
+//! elate-events: under construction.

@@ -1,0 +1,1 @@
+//! elate-journeys: under construction.

@@ -1,0 +1,1 @@
+//! elate-notifications: under construction.

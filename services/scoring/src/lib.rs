@@ -1,0 +1,1 @@
+//! elate-scoring: under construction.

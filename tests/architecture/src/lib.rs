@@ -1,0 +1,1 @@
+//! elate-architecture: under construction.

@@ -1,0 +1,1 @@
+//! elate-e2e: under construction.
