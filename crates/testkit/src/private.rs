@@ -251,7 +251,8 @@ mod tests {
         sqlx::query("CREATE TABLE kept AS SELECT 42 AS n").execute(&mut connection).await.expect("create");
         server.restart().await;
         let mut connection = PgConnection::connect(database.url()).await.expect("connect again");
-        let kept: i32 = sqlx::query_scalar("SELECT n FROM kept").fetch_one(&mut connection).await.expect("read");
+        let kept: i32 =
+            sqlx::query_scalar("SELECT n FROM kept").fetch_one(&mut connection).await.expect("read");
         assert_eq!(kept, 42);
     }
 

@@ -169,7 +169,7 @@ impl Process {
     /// One pause of a wait; panics if there is nothing to wait for any more.
     async fn assert_alive_until(&mut self, deadline: tokio::time::Instant, what: &str) {
         let ended = timeout(Duration::from_millis(10), self.child.wait()).await;
-        let program = self.recipe.program.display();
+        let program = self.recipe.program.display().to_string();
         if let Ok(status) = ended {
             self.drain_readers().await;
             panic!("{program} ended ({status:?}) before {what}; it printed:\n{}", self.output());
@@ -245,11 +245,7 @@ impl Process {
     }
 }
 
-fn start(
-    recipe: &Recipe,
-    lines: &Arc<Mutex<Vec<String>>>,
-    readers: &mut JoinSet<()>,
-) -> io::Result<Child> {
+fn start(recipe: &Recipe, lines: &Arc<Mutex<Vec<String>>>, readers: &mut JoinSet<()>) -> io::Result<Child> {
     let mut child = recipe.command().spawn()?;
     if let Some(stdout) = child.stdout.take() {
         readers.spawn(collect(stdout, Arc::clone(lines)));
@@ -291,7 +287,8 @@ pub fn workspace_binary(name: &str) -> PathBuf {
     let looked_in: Vec<&Path> = test.ancestors().skip(1).take(2).collect();
     let found = looked_in.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
     found.unwrap_or_else(|| {
-        let mut message = format!("{name} is not built; run `cargo build --workspace --bins --tests`. Looked in:");
+        let mut message =
+            format!("{name} is not built; run `cargo build --workspace --bins --tests`. Looked in:");
         for folder in looked_in {
             write!(message, " {}", folder.display()).expect("write to a string");
         }

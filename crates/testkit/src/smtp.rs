@@ -110,7 +110,12 @@ impl SmtpSink {
     /// The mails for one recipient.
     #[must_use]
     pub fn mails_to(&self, recipient: &str) -> Vec<Mail> {
-        lock(&self.state).mails.iter().filter(|mail| mail.to.iter().any(|to| to == recipient)).cloned().collect()
+        lock(&self.state)
+            .mails
+            .iter()
+            .filter(|mail| mail.to.iter().any(|to| to == recipient))
+            .cloned()
+            .collect()
     }
 
     /// How many connections were opened so far.
@@ -155,7 +160,9 @@ impl Session {
         while let Some(line) = self.line().await? {
             let verb = line.get(..4).unwrap_or(&line).to_ascii_uppercase();
             match verb.as_str() {
-                "EHLO" => self.answer("250-localhost\r\n250-8BITMIME\r\n250-PIPELINING\r\n250 SMTPUTF8").await?,
+                "EHLO" => {
+                    self.answer("250-localhost\r\n250-8BITMIME\r\n250-PIPELINING\r\n250 SMTPUTF8").await?
+                }
                 "HELO" | "NOOP" => self.answer("250 ok").await?,
                 "RSET" => {
                     self.forget();
