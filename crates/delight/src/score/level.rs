@@ -103,11 +103,20 @@ impl Level {
     /// The first of `thresholds` that decay alone will cross after `t`, and when. Scores fade towards 50 and never
     /// reach it, so only lines strictly between 50 and the score can be crossed (and a score that stands exactly on
     /// a line above 50 leaves it at once).
-    pub fn next_crossing(&self, params: &DelightParams, t: Timestamp, thresholds: &[f64]) -> Option<Crossing> {
+    pub fn next_crossing(
+        &self,
+        params: &DelightParams,
+        t: Timestamp,
+        thresholds: &[f64],
+    ) -> Option<Crossing> {
         let now = self.delight(params, t);
         let mut next: Option<Crossing> = None;
         for &threshold in thresholds {
-            let ahead = if now > 50.0 { threshold > 50.0 && threshold <= now } else { threshold < 50.0 && threshold > now };
+            let ahead = if now > 50.0 {
+                threshold > 50.0 && threshold <= now
+            } else {
+                threshold < 50.0 && threshold > now
+            };
             if !ahead {
                 continue;
             }
@@ -144,7 +153,11 @@ impl Level {
         self.crosses_by_bisection(&crossed, at)
     }
 
-    fn crosses_by_bisection(&self, crossed: &dyn Fn(Timestamp) -> bool, from: Timestamp) -> Option<Timestamp> {
+    fn crosses_by_bisection(
+        &self,
+        crossed: &dyn Fn(Timestamp) -> bool,
+        from: Timestamp,
+    ) -> Option<Timestamp> {
         let mut step: i64 = 1024;
         while !crossed(from.plus_millis(step)) {
             step = step.checked_mul(2)?;
