@@ -1,0 +1,422 @@
+//! The whole chain: send, hold or refuse.
+//!
+//! The order matters and is part of the contract: what a customer demands comes before what a play wants, what can
+//! only be refused comes before what can be held, and what costs money is asked last.
+//!
+//! 1. erased or suppressed, cancelled, expired
+//! 2. an identifier for the channel
+//! 3. consent and subscription
+//! 4. the play's own rules
+//! 5. pauses of everything, the channel, the play
+//! 6. frequency caps
+//! 7. quiet hours
+//! 8. budget
+//! 9. provider
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use elate_domain::Timestamp;
+use elate_domain::system::PauseScope;
+use serde::{Deserialize, Serialize};
+
+pub use crate::consent::{MessageClass, TopicMode};
+
+use crate::caps::{CapRule, SendHistory, Sent};
+use crate::consent::Consent;
+use crate::quiet::QuietWindow;
+use crate::reason::Reason;
+use crate::zone::{self, Zone, ZoneReason, ZoneSettings};
+
+/// A message expires after this time unless it says otherwise: 24 hours.
+pub const DEFAULT_EXPIRY_MILLIS: i64 = 24 * 3_600_000;
+
+/// How long a message rests before a pause, a pending budget or an ailing provider is looked at again: one minute.
+pub const RECHECK_MILLIS: i64 = 60_000;
+
+/// Quiet hours for some or all messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuietRule {
+    /// The windows, in the recipient's zone.
+    pub windows: Vec<QuietWindow>,
+    /// Only these channels; empty means all.
+    #[serde(default)]
+    pub channels: BTreeSet<String>,
+}
+
+/// What is paused right now.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Pauses {
+    /// All sending.
+    #[serde(default)]
+    pub all: bool,
+    /// These channels.
+    #[serde(default)]
+    pub channels: BTreeSet<String>,
+    /// These plays.
+    #[serde(default)]
+    pub plays: BTreeSet<String>,
+}
+
+impl Pauses {
+    /// Pauses or resumes; `target` is the channel or play and ignored for everything.
+    pub fn set(&mut self, scope: PauseScope, target: &str, paused: bool) {
+        let set = match scope {
+            PauseScope::All => {
+                self.all = paused;
+                return;
+            }
+            PauseScope::Channel => &mut self.channels,
+            PauseScope::Play => &mut self.plays,
+        };
+        if paused {
+            set.insert(target.to_owned());
+        } else {
+            set.remove(target);
+        }
+    }
+
+    fn covering(&self, message: &Message) -> Option<Reason> {
+        if self.all {
+            Some(Reason::PausedAll)
+        } else if self.channels.contains(&message.channel) {
+            Some(Reason::PausedChannel)
+        } else if self.plays.contains(&message.play) {
+            Some(Reason::PausedPlay)
+        } else {
+            None
+        }
+    }
+}
+
+/// The rules of a workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Policy {
+    /// Topics and how they are agreed to.
+    #[serde(default)]
+    pub topics: BTreeMap<String, TopicMode>,
+    /// Frequency caps; all of them apply.
+    #[serde(default)]
+    pub caps: Vec<CapRule>,
+    /// Quiet hours; all of them apply.
+    #[serde(default)]
+    pub quiet: Vec<QuietRule>,
+    /// The workspace's zones.
+    #[serde(default)]
+    pub zones: ZoneSettings,
+    /// What is paused.
+    #[serde(default)]
+    pub pauses: Pauses,
+}
+
+/// What is known of a customer as a recipient.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CustomerReach {
+    /// Erased: nothing may go out.
+    #[serde(default)]
+    pub erased: bool,
+    /// On the suppression list.
+    #[serde(default)]
+    pub suppressed: bool,
+    /// Channels for which there is an address.
+    #[serde(default)]
+    pub channels: BTreeSet<String>,
+    /// Choices.
+    #[serde(default)]
+    pub consent: Consent,
+    /// The customer's own IANA zone.
+    #[serde(default)]
+    pub zone: Option<String>,
+    /// The IANA zone of the customer's location.
+    #[serde(default)]
+    pub location_zone: Option<String>,
+    /// What was sent, for caps.
+    #[serde(default)]
+    pub history: SendHistory,
+}
+
+impl CustomerReach {
+    /// Counts a message that was handed over, if it counts towards caps, and forgets what no cap counts any more.
+    pub fn record_sent(&mut self, policy: &Policy, message: &Message, now: Timestamp) {
+        self.history.prune(&policy.caps, now);
+        if message.counts_towards_caps {
+            self.history.record(Sent {
+                message_id: message.id.clone(),
+                at: now,
+                channel: message.channel.clone(),
+                topic: message.topic.clone().unwrap_or_default(),
+            });
+        }
+    }
+}
+
+/// What the budget's owner said, as far as the log knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Budget {
+    /// The message costs nothing that is budgeted.
+    #[default]
+    NotNeeded,
+    /// Asked for, not answered.
+    Pending,
+    /// Reserved.
+    Granted,
+    /// Spent.
+    Exhausted,
+}
+
+/// Whether somebody can carry the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provider {
+    /// At least one healthy provider.
+    #[default]
+    Available,
+    /// Providers, but none is healthy before this time.
+    UnavailableUntil(Timestamp),
+    /// The channel has none.
+    Missing,
+}
+
+/// A message that wants to go out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Its id, the same for every attempt.
+    pub id: String,
+    /// The play that sends it; empty for none.
+    #[serde(default)]
+    pub play: String,
+    /// The channel.
+    pub channel: String,
+    /// The subscription topic, where one is needed.
+    #[serde(default)]
+    pub topic: Option<String>,
+    /// What it is.
+    #[serde(default)]
+    pub class: MessageClass,
+    /// When it was asked for.
+    pub requested_at: Timestamp,
+    /// Not handed over at or after this time; default [`DEFAULT_EXPIRY_MILLIS`] after it was asked for.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
+    /// Whether frequency caps hold it back.
+    pub obeys_caps: bool,
+    /// Whether it takes room from later messages.
+    pub counts_towards_caps: bool,
+    /// Whether it carries its own address (a test send).
+    #[serde(default)]
+    pub has_own_address: bool,
+    /// Taken back by its play.
+    #[serde(default)]
+    pub cancelled: bool,
+    /// Whether the play's own rules let it pass.
+    pub play_allows: bool,
+    /// Budget.
+    #[serde(default)]
+    pub budget: Budget,
+    /// Provider.
+    #[serde(default)]
+    pub provider: Provider,
+}
+
+impl Message {
+    /// A message with everything else as usual: marketing, obeys caps and counts towards them.
+    pub fn new(id: impl Into<String>, channel: impl Into<String>, requested_at: Timestamp) -> Self {
+        Self {
+            id: id.into(),
+            play: String::new(),
+            channel: channel.into(),
+            topic: None,
+            class: MessageClass::Marketing,
+            requested_at,
+            expires_at: None,
+            obeys_caps: true,
+            counts_towards_caps: true,
+            has_own_address: false,
+            cancelled: false,
+            play_allows: true,
+            budget: Budget::NotNeeded,
+            provider: Provider::Available,
+        }
+    }
+
+    /// When it may no longer be handed over.
+    pub fn expiry(&self) -> Timestamp {
+        self.expires_at.unwrap_or_else(|| self.requested_at.plus_millis(DEFAULT_EXPIRY_MILLIS))
+    }
+}
+
+/// What to do with a message now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Hand it over.
+    Send {
+        /// Whose clock said that it is no quiet hour; absent where there are no quiet hours.
+        zone: Option<ZoneReason>,
+        /// It is a quiet hour, and the message overrides it by its class.
+        overrode_quiet_hours: bool,
+    },
+    /// Keep it, and ask again at `until`.
+    Hold {
+        /// When the hold ends, or is to be looked at again.
+        until: Timestamp,
+        /// Why.
+        reason: Reason,
+        /// Whose clock it was, for quiet hours.
+        zone: Option<ZoneReason>,
+    },
+    /// Do not send it, ever.
+    Refuse {
+        /// Why.
+        reason: Reason,
+        /// Which rule, where there are several: the cap's or topic's name.
+        detail: Option<String>,
+    },
+}
+
+impl Decision {
+    fn refuse(reason: Reason) -> Self {
+        Self::Refuse { reason, detail: None }
+    }
+
+    /// Holds until `until`, but not past the expiry, where the next look refuses it.
+    fn hold(message: &Message, until: Timestamp, reason: Reason) -> Self {
+        Self::Hold { until: until.min(message.expiry()), reason, zone: None }
+    }
+
+    /// The reason; `None` for sending.
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Send { .. } => None,
+            Self::Hold { reason, .. } | Self::Refuse { reason, .. } => Some(*reason),
+        }
+    }
+}
+
+/// Runs the chain for one message at `now`. Run it again before every attempt.
+pub fn decide(policy: &Policy, customer: &CustomerReach, message: &Message, now: Timestamp) -> Decision {
+    if let Some(reason) = refused_outright(customer, message, now) {
+        return Decision::refuse(reason);
+    }
+    if let Some(refusal) = refused_by_consent(policy, customer, message) {
+        return refusal;
+    }
+    if !message.play_allows {
+        return Decision::refuse(Reason::PlayRule);
+    }
+    if let Some(reason) = policy.pauses.covering(message) {
+        return Decision::hold(message, now.plus_millis(RECHECK_MILLIS), reason);
+    }
+    let recipient = zone::recipient_zone(customer.zone.as_deref(), customer.location_zone.as_deref());
+    if let Some(refusal) = refused_by_cap(policy, customer, message, recipient, now) {
+        return refusal;
+    }
+    let quiet = match pass_quiet_hours(policy, message, recipient, now) {
+        Ok(pass) => pass,
+        Err(decision) => return decision,
+    };
+    if let Some(decision) = stopped_by_supply(message, now) {
+        return decision;
+    }
+    Decision::Send { zone: quiet.zone, overrode_quiet_hours: quiet.overrode }
+}
+
+fn refused_outright(customer: &CustomerReach, message: &Message, now: Timestamp) -> Option<Reason> {
+    if customer.erased {
+        Some(Reason::Erased)
+    } else if customer.suppressed {
+        Some(Reason::Suppressed)
+    } else if message.cancelled {
+        Some(Reason::Cancelled)
+    } else if now >= message.expiry() {
+        Some(Reason::Expired)
+    } else if !message.has_own_address && !customer.channels.contains(&message.channel) {
+        Some(Reason::NoIdentifier)
+    } else {
+        None
+    }
+}
+
+fn refused_by_consent(policy: &Policy, customer: &CustomerReach, message: &Message) -> Option<Decision> {
+    // An address of its own is the sender's, so nobody else's consent is asked for.
+    if message.has_own_address {
+        return None;
+    }
+    let topic = match message.topic.as_deref() {
+        None => None,
+        Some(name) => match policy.topics.get(name) {
+            Some(mode) => Some((name, *mode)),
+            None => {
+                let detail = Some(name.to_owned());
+                return Some(Decision::Refuse { reason: Reason::UnknownTopic, detail });
+            }
+        },
+    };
+    let reason = customer.consent.check(&message.channel, topic, message.class).err()?;
+    Some(Decision::Refuse { reason, detail: message.topic.clone() })
+}
+
+fn refused_by_cap(
+    policy: &Policy,
+    customer: &CustomerReach,
+    message: &Message,
+    recipient: Option<(Zone, ZoneReason)>,
+    now: Timestamp,
+) -> Option<Decision> {
+    if !message.obeys_caps {
+        return None;
+    }
+    let zone = recipient.map_or(policy.zones.workspace, |(zone, _)| zone);
+    let topic = message.topic.as_deref().unwrap_or_default();
+    let capped = customer.history.capped(&policy.caps, &message.id, &message.channel, topic, zone, now)?;
+    Some(Decision::Refuse { reason: Reason::FrequencyCap, detail: Some(capped.rule) })
+}
+
+/// How a message got past quiet hours.
+struct QuietPass {
+    zone: Option<ZoneReason>,
+    overrode: bool,
+}
+
+fn pass_quiet_hours(
+    policy: &Policy,
+    message: &Message,
+    recipient: Option<(Zone, ZoneReason)>,
+    now: Timestamp,
+) -> Result<QuietPass, Decision> {
+    let rules =
+        policy.quiet.iter().filter(|r| r.channels.is_empty() || r.channels.contains(&message.channel));
+    let windows: Vec<QuietWindow> = rules.flat_map(|rule| rule.windows.iter().copied()).collect();
+    if windows.is_empty() {
+        return Ok(QuietPass { zone: None, overrode: false });
+    }
+    let opening = zone::next_open(&windows, &policy.zones, recipient, now);
+    let zone = Some(opening.reason);
+    if opening.at == Some(now) {
+        return Ok(QuietPass { zone, overrode: false });
+    }
+    if message.class == MessageClass::Urgent {
+        return Ok(QuietPass { zone, overrode: true });
+    }
+    match opening.at {
+        Some(until) if until < message.expiry() => {
+            Err(Decision::Hold { until, reason: Reason::QuietHours, zone })
+        }
+        Some(_) | None => Err(Decision::refuse(Reason::QuietUntilExpiry)),
+    }
+}
+
+fn stopped_by_supply(message: &Message, now: Timestamp) -> Option<Decision> {
+    let recheck = now.plus_millis(RECHECK_MILLIS);
+    match message.budget {
+        Budget::Exhausted => return Some(Decision::refuse(Reason::BudgetExhausted)),
+        Budget::Pending => return Some(Decision::hold(message, recheck, Reason::BudgetPending)),
+        Budget::NotNeeded | Budget::Granted => {}
+    }
+    match message.provider {
+        Provider::Missing => Some(Decision::refuse(Reason::NoProvider)),
+        Provider::UnavailableUntil(until) if until > now => {
+            Some(Decision::hold(message, until, Reason::ProviderUnavailable))
+        }
+        Provider::UnavailableUntil(_) | Provider::Available => None,
+    }
+}
