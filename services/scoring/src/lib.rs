@@ -1,1 +1,7 @@
-//! elate-scoring: under construction.
+//! The scoring service: delight scores that explain themselves, and the company's figures.
+//!
+//! It reads judged moments, recovery cases and survey answers from the customer log, keeps each customer's score and
+//! the sums that reports need, and puts crossings of score thresholds back on the timeline.
+
+pub mod metrics;
+pub mod model;
