@@ -1,0 +1,74 @@
+//! What one key (a customer, or a customer's order) carries for one pattern between events.
+
+use serde::{Deserialize, Serialize};
+
+use crate::store::Store;
+
+/// No time: such a deadline never comes by itself.
+pub(crate) const NEVER: i64 = i64::MAX;
+
+/// Marks the place in the order where new matches begin: after everything that has begun.
+pub(crate) const UNSTARTED: u64 = u64::MAX;
+
+/// One way in which the events so far may become a match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Partial {
+    /// The automaton's state.
+    pub(crate) state: u16,
+    /// The last link of its captured events.
+    pub(crate) node: u32,
+    /// Its first event's place in the order of processing.
+    pub(crate) start: u64,
+    /// When its first event occurred.
+    pub(crate) start_at: i64,
+    /// The log time at which it fires or times out; in a completed match the time of its completion.
+    pub(crate) wake: i64,
+}
+
+/// The partial matches of one key. Serialisable; to be used only with the pattern that made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PatternState<E> {
+    pub(crate) partials: Vec<Partial>,
+    /// Matches that wait until nothing that began earlier can rule them out.
+    pub(crate) completed: Vec<Partial>,
+    pub(crate) store: Store<E>,
+    pub(crate) sequence: u64,
+    /// Not later than the earliest `wake`.
+    pub(crate) wake_hint: i64,
+    pub(crate) dropped: u64,
+}
+
+impl<E> Default for PatternState<E> {
+    fn default() -> Self {
+        Self {
+            partials: Vec::new(),
+            completed: Vec::new(),
+            store: Store::default(),
+            sequence: 0,
+            wake_hint: NEVER,
+            dropped: 0,
+        }
+    }
+}
+
+impl<E> PatternState<E> {
+    /// Whether nothing has begun.
+    pub fn is_empty(&self) -> bool {
+        self.partials.is_empty() && self.completed.is_empty()
+    }
+
+    /// How many partial matches are open, completed ones that wait included.
+    pub fn open(&self) -> usize {
+        self.partials.iter().filter(|partial| partial.start != UNSTARTED).count() + self.completed.len()
+    }
+
+    /// How many partial matches were dropped so far because the state was full.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// The log time of the next deadline, if there is one.
+    pub fn next_deadline(&self) -> Option<i64> {
+        self.partials.iter().map(|partial| partial.wake).min().filter(|wake| *wake != NEVER)
+    }
+}
