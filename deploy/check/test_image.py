@@ -1,0 +1,67 @@
+"""Builds the image with buildah, without a daemon, around a static binary; then looks inside and runs it."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = pathlib.Path(os.environ["ELATE_CHECK_BINARIES"]) / "elate-events"
+
+
+class Image(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = tempfile.TemporaryDirectory(prefix="elate-image-")
+        cls.addClassCleanup(cls.scratch.cleanup)
+        # The context is small and ours: the Dockerfile and dist/, nothing of the work tree.
+        cls.context = pathlib.Path(cls.scratch.name) / "context"
+        (cls.context / "dist").mkdir(parents=True)
+        shutil.copy(BINARY, cls.context / "dist/elate-events")
+        cls.buildah(
+            "bud", "--isolation", "chroot", "--target", "prebuilt", "--build-arg", "BIN=elate-events",
+            "--file", str(ROOT / "deploy/docker/Dockerfile"), "--tag", "elate-events", str(cls.context),
+        )  # fmt: skip
+        cls.container = cls.buildah("from", "elate-events").strip()
+        cls.addClassCleanup(cls.buildah, "rm", cls.container)
+
+    @classmethod
+    def buildah(cls, *arguments: str) -> str:
+        storage = pathlib.Path(cls.scratch.name)
+        done = subprocess.run(
+            ["buildah", "--storage-driver", "vfs", "--root", str(storage / "root"), "--runroot", str(storage / "run"), *arguments],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise AssertionError(f"buildah {arguments[0]} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def run_inside(self, *command: str) -> str:
+        return self.buildah("run", "--isolation", "chroot", self.container, "--", *command)
+
+    def test_the_binary_is_static(self):
+        listing = subprocess.run(["ldd", str(BINARY)], capture_output=True, text=True, check=False)
+        self.assertRegex(listing.stdout + listing.stderr, "statically linked|not a dynamic executable")
+
+    def test_it_starts_serving_as_nobody(self):
+        config = json.loads(self.buildah("inspect", "--type", "image", "elate-events"))["OCIv1"]["config"]
+        self.assertEqual(config["User"], "65532:65532")
+        self.assertEqual(config["Entrypoint"], ["/elate"])
+        self.assertEqual(config["Cmd"], ["serve"])
+
+    def test_nothing_but_the_binary_is_inside(self):
+        root = pathlib.Path(self.buildah("mount", self.container).strip())
+        files = [str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() or path.is_symlink()]
+        self.buildah("umount", self.container)
+        self.assertEqual(files, ["elate"])
+
+    def test_it_runs_in_an_empty_root(self):
+        self.assertIn("elate", self.run_inside("/elate", "--version"))
+        self.assertIn("migrate", self.run_inside("/elate", "--help"))
+
+
+if __name__ == "__main__":
+    unittest.main()
