@@ -310,6 +310,9 @@ pub struct CaseChanged {
     /// Whether the customer is held out of that play, so the case is part of the control group.
     #[serde(default)]
     pub held_out: bool,
+    /// The first neutral or better moment on the link after the failure: when a recovery began.
+    #[serde(default)]
+    pub better_at: Option<Timestamp>,
     /// Why.
     pub reason: String,
 }
