@@ -27,7 +27,8 @@ pub struct Figure {
 }
 
 impl Figure {
-    fn new(value: f64, interval: Interval, observations: u64) -> Self {
+    /// A figure; flagged where it rests on less than [`SMALL_SAMPLE`].
+    pub fn new(value: f64, interval: Interval, observations: u64) -> Self {
         Self { value, interval, observations, small_sample: observations < SMALL_SAMPLE }
     }
 }

@@ -3,5 +3,7 @@
 //! It reads judged moments, recovery cases and survey answers from the customer log, keeps each customer's score and
 //! the sums that reports need, and puts crossings of score thresholds back on the timeline.
 
+pub mod app;
 pub mod metrics;
 pub mod model;
+pub mod store;
