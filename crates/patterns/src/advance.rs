@@ -8,17 +8,23 @@ use crate::store::Store;
 
 impl Pattern {
     /// Fires everything whose deadline is at or before `time` (log time), in order of deadline. One call for
-    /// a long time does the same as many for its parts.
+    /// a long time does the same as many for its parts, so it does not matter how often it is called.
     pub fn advance<E: Clone>(&self, state: &mut PatternState<E>, time: i64, out: &mut impl Sink<E>) {
         while state.wake_hint <= time {
-            let due = state.next_deadline().unwrap_or(NEVER);
-            state.wake_hint = due;
-            if due > time || due == NEVER {
-                return;
-            }
-            // without skip strategy matches do not concern each other, and all can go at once
+            let Some(due) = due(state).filter(|due| *due <= time) else { return };
+            // without a skip strategy matches do not concern each other, and all can go at once
             let until = if self.skips() { due } else { time };
             self.expire(state, until, out);
+        }
+    }
+
+    /// Fires everything whose deadline is at or before `time` as if it all were due at that instant, which is
+    /// what Flink does when a watermark jumps. It differs from [`Pattern::advance`] only under a skip
+    /// strategy: a partial match whose time was out is reported although a match that came true by time
+    /// earlier in the jump rules it out. For comparison with Flink; what comes out depends on the jumps.
+    pub fn advance_at_once<E: Clone>(&self, state: &mut PatternState<E>, time: i64, out: &mut impl Sink<E>) {
+        if due(state).is_some_and(|due| due <= time) {
+            self.expire(state, time, out);
         }
     }
 
@@ -141,6 +147,13 @@ impl Pattern {
     fn pop_front<E>(&self, state: &mut PatternState<E>) -> Option<Partial> {
         (!state.partials.is_empty()).then(|| state.partials.remove(0))
     }
+}
+
+/// The earliest deadline, which is also noted.
+fn due<E>(state: &mut PatternState<E>) -> Option<i64> {
+    let due = state.next_deadline();
+    state.wake_hint = due.unwrap_or(NEVER);
+    due
 }
 
 fn rule_out<E>(state: &mut PatternState<E>, limit: u64) {

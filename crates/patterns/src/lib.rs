@@ -52,8 +52,9 @@
 //! let mut state = PatternState::default();
 //! let mut scratch = Scratch::default();
 //! let mut out = Vec::new();
+//! let mut conditions = NoConditions;
 //! let mut event =
-//!     Occurrence::new(&"order 7", Some(ordered), Times::same(0), &mut NoConditions, &mut scratch);
+//!     Occurrence::new(&"order 7", Some(ordered), Times::same(0), &mut conditions, &mut scratch);
 //! pattern.step(&mut state, &mut event, &mut out);
 //! assert_eq!(pattern.next_deadline(&state), Some(86_400_000));
 //!
