@@ -1,0 +1,71 @@
+//! What each kind of manifest says. The types are the documents: field by field, unknown fields refused.
+
+mod channel;
+mod event_match;
+mod journey;
+mod moment;
+mod pattern;
+mod play;
+mod policy;
+mod promise;
+mod reference;
+mod scalar;
+mod score;
+mod template;
+
+pub use channel::{Channel, ChannelKind, Email, OnUnknown, SmtpProvider, Tls, Unsubscribe, Webhook};
+pub use event_match::EventMatch;
+pub use journey::{Abandon, Journey, Recovery, Touchpoint};
+pub use moment::{Expect, Habit, Moment, Thresholds};
+pub use pattern::{AfterMatch, Contiguity, Pattern, Step, Times};
+pub use play::{
+    Branch, CaseTrigger, Direction, Emit, Exit, Holdout, MessageClass, MomentTrigger, Play, PlayStep,
+    PromiseTrigger, Reentry, ScoreTrigger, Send, SplitArm, StageTrigger, Trigger, Unsupported, Wait,
+};
+pub use policy::{Cap, CapPeriod, Consent, GlobalHoldout, Policy, QuietHours, SurveyBaselines, Topic};
+pub use promise::{AtRisk, Moved, NamedMatch, Promise, PromiseSource};
+pub use reference::{Secret, SecretSource, Setting};
+pub use scalar::{LocalTime, OneOrMany, Percent, Tolerance, Zone};
+pub use score::{Score, ScoreThreshold};
+pub use template::{LocalisedTemplate, Template};
+
+pub(crate) use scalar::schemas;
+
+use serde::{Deserialize, Serialize};
+
+/// The content of a manifest.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Spec {
+    /// A journey.
+    Journey(Journey),
+    /// A moment.
+    Moment(Box<Moment>),
+    /// A play.
+    Play(Play),
+    /// A template.
+    Template(Template),
+    /// A channel.
+    Channel(Box<Channel>),
+    /// The policy.
+    Policy(Policy),
+    /// The score's settings.
+    Score(Score),
+}
+
+/// Who a manifest is, and what people should know of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Metadata {
+    /// Unique among the manifests of its kind.
+    pub name: crate::Name,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// For people who want to know more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// For finding it again; Elate does not read them.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub labels: std::collections::BTreeMap<String, String>,
+}
