@@ -53,6 +53,9 @@ impl Pattern {
             complete: &mut complete,
         };
         run.event();
+        if let Some((event, _)) = run.kept {
+            state.store.release_event(event);
+        }
         self.hand_over(state, &mut complete, FiredBy::Event, out);
         self.enforce_limits(state, FiredBy::Event, out);
         occurrence.scratch.complete = complete;

@@ -51,9 +51,9 @@ impl<E> Store<E> {
         self.live
     }
 
-    /// Keeps an event; it is held by nobody until a link takes it.
+    /// Keeps an event, held once, by the caller.
     pub(crate) fn keep(&mut self, event: E, at: i64, sequence: u64) -> u32 {
-        let kept = Some(Kept { event, at, sequence, holders: 0 });
+        let kept = Some(Kept { event, at, sequence, holders: 1 });
         if let Some(slot) = self.free_events.pop() {
             self.events[slot as usize] = kept;
             return slot;
@@ -101,24 +101,27 @@ impl<E> Store<E> {
             link.previous = self.free_node;
             self.free_node = node;
             self.live -= 1;
+            // the links before hold other events, so that this clears the store only after the last link
             self.release_event(event);
             node = previous;
         }
-        if self.live == 0 {
-            self.clear();
-        }
     }
 
-    fn release_event(&mut self, event: u32) {
+    /// One holder of an event less.
+    pub(crate) fn release_event(&mut self, event: u32) {
         let slot = &mut self.events[event as usize];
         let Some(kept) = slot else { return };
         kept.holders -= 1;
         if kept.holders == 0 {
             *slot = None;
             self.free_events.push(event);
+            if self.free_events.len() == self.events.len() {
+                self.clear();
+            }
         }
     }
 
+    /// Without an event there is no link either.
     fn clear(&mut self) {
         self.nodes.clear();
         self.events.clear();

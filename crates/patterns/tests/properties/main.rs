@@ -188,7 +188,9 @@ proptest! {
     #[test]
     fn classes_that_no_step_names_do_not_matter(spec in strategies::pattern(), events in strategies::events(16)) {
         let pattern = compile(&spec);
-        prop_assume!(!pattern.concerns_any_class());
+        if pattern.concerns_any_class() {
+            return Ok(());
+        }
         let named: Vec<u32> = pattern.classes().iter().map(|class| class.0).collect();
         let mut fewer = events.clone();
         fewer.retain(|event| named.contains(&event.0));

@@ -109,6 +109,7 @@ pub(crate) fn pattern() -> impl Strategy<Value = PatternSpec> {
             }
             let mut names = Vec::new();
             name(&mut steps, &mut names);
+            names.retain(|name| steps.iter().all(|step| step.name != *name || !step.absent));
             let some_step = names[names.len() / 2].clone();
             let after_match = match skip {
                 AfterMatch::SkipToFirst(_) => AfterMatch::SkipToFirst(some_step),
@@ -122,11 +123,11 @@ pub(crate) fn pattern() -> impl Strategy<Value = PatternSpec> {
 
 /// Gives every step its own name; collects those of steps that take events.
 fn name(steps: &mut [StepSpec], names: &mut Vec<String>) {
-    for (number, step) in steps.iter_mut().enumerate() {
-        step.name = format!("{}-{number}", names.len());
+    for step in steps {
         if let StepKind::Group(inner) = &mut step.kind {
             name(inner, names);
-        } else if !step.absent {
+        } else {
+            step.name = format!("s{}", names.len());
             names.push(step.name.clone());
         }
     }
