@@ -44,7 +44,7 @@ pub fn long_functions(file: &File) -> Vec<Violation> {
 }
 
 fn starts_function(line: &str) -> bool {
-    let mut words = line.trim_start().split_whitespace();
+    let mut words = line.split_whitespace();
     let is_prefix = |word: &str| {
         word.starts_with("pub") || matches!(word, "const" | "async" | "unsafe" | "extern" | "in" | "crate)")
     };
