@@ -1,1 +1,93 @@
-//! elate-cli: under construction.
+//! The `elate` command: all four services in one process (`elate dev`), and the tools of operators and teams.
+
+pub mod client;
+pub mod commands;
+pub mod output;
+
+use clap::{Parser, Subcommand};
+
+use client::Target;
+use commands::{admin, customer, import, manifests, score, tail, why};
+
+/// Elate, an engine for moments of truth.
+#[derive(Debug, Parser)]
+#[command(name = "elate", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    target: Target,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Publishes manifests, all or nothing.
+    Apply(manifests::Apply),
+    /// Shows what `apply` would change.
+    Diff(manifests::Diff),
+    /// Prints the manifests in force.
+    Get(manifests::Get),
+    /// Deletes manifests.
+    Delete(manifests::Delete),
+    /// Appends recorded messages as history.
+    Import(import::Import),
+    /// Prints records of the workspace as they come.
+    Tail(tail::Tail),
+    /// Shows or erases one customer.
+    #[command(subcommand)]
+    Customer(customer::Customer),
+    /// Shows a customer's delight and what made it.
+    #[command(subcommand)]
+    Score(score::Score),
+    /// Says why a customer got, or did not get, a play.
+    Why(why::Why),
+    /// Creates workspaces.
+    #[command(subcommand)]
+    Workspace(admin::Workspace),
+    /// Creates, rotates, revokes and lists keys.
+    #[command(subcommand)]
+    Key(admin::Key),
+    /// Pauses a play, a channel, or all sending.
+    Pause(admin::Pause),
+    /// Resumes what was paused.
+    Resume(admin::Pause),
+}
+
+impl Cli {
+    /// Runs the command that was asked for.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let target = &self.target;
+        match self.command {
+            Command::Apply(command) => command.run(target).await,
+            Command::Diff(command) => command.run(target).await,
+            Command::Get(command) => command.run(target).await,
+            Command::Delete(command) => command.run(target).await,
+            Command::Import(command) => command.run(target).await,
+            Command::Tail(command) => command.run(target).await,
+            Command::Customer(command) => command.run(target).await,
+            Command::Score(command) => command.run(target).await,
+            Command::Why(command) => command.run(target).await,
+            Command::Workspace(command) => command.run(target).await,
+            Command::Key(command) => command.run(target).await,
+            Command::Pause(command) => command.run(target, true).await,
+            Command::Resume(command) => command.run(target, false).await,
+        }
+    }
+}
+
+/// Says on standard error what went wrong; refusals of a service name the fields that they are about.
+pub fn report(error: &anyhow::Error) -> std::process::ExitCode {
+    use std::io::Write;
+    // A reader that has seen enough (`elate tail | head`) is no failure.
+    let closed = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
+    if error.downcast_ref::<std::io::Error>().is_some_and(closed) {
+        return std::process::ExitCode::SUCCESS;
+    }
+    let text = match error.downcast_ref::<tonic::Status>() {
+        Some(status) => client::explain(status),
+        None => format!("{error:#}"),
+    };
+    // Nothing is left to be done where even this can't be written.
+    let _ = writeln!(std::io::stderr(), "elate: {text}");
+    std::process::ExitCode::FAILURE
+}
