@@ -1,4 +1,5 @@
 //! Rates, survey counts, links and harmony.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use elate_delight::links::{Link, harmony, rank};
 use elate_delight::rates::{CaseCounts, OutcomeCounts, poisson_interval, recovery_time, wow_rate};

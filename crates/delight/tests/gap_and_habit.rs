@@ -1,4 +1,5 @@
 //! Gaps, outcomes, habits and tolerances.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use elate_delight::gap::{self, Error, give_up_at, provisional_at};
 use elate_delight::habit::{learned_tolerance, median, moved_promise, update};

@@ -1,4 +1,5 @@
 //! The survey statistics against values computed with other software.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod suites;
 

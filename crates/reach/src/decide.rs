@@ -13,100 +13,23 @@
 //! 8. budget
 //! 9. provider
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use elate_domain::Timestamp;
-use elate_domain::system::PauseScope;
 use serde::{Deserialize, Serialize};
 
 pub use crate::consent::{MessageClass, TopicMode};
+pub use crate::message::{Budget, DEFAULT_EXPIRY_MILLIS, Message, Provider};
+pub use crate::policy::{Pauses, Policy, QuietRule};
 
-use crate::caps::{CapRule, SendHistory, Sent};
+use crate::caps::{SendHistory, Sent};
 use crate::consent::Consent;
 use crate::quiet::QuietWindow;
 use crate::reason::Reason;
-use crate::zone::{self, Zone, ZoneReason, ZoneSettings};
-
-/// A message expires after this time unless it says otherwise: 24 hours.
-pub const DEFAULT_EXPIRY_MILLIS: i64 = 24 * 3_600_000;
+use crate::zone::{self, Zone, ZoneReason};
 
 /// How long a message rests before a pause, a pending budget or an ailing provider is looked at again: one minute.
 pub const RECHECK_MILLIS: i64 = 60_000;
-
-/// Quiet hours for some or all messages.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QuietRule {
-    /// The windows, in the recipient's zone.
-    pub windows: Vec<QuietWindow>,
-    /// Only these channels; empty means all.
-    #[serde(default)]
-    pub channels: BTreeSet<String>,
-}
-
-/// What is paused right now.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Pauses {
-    /// All sending.
-    #[serde(default)]
-    pub all: bool,
-    /// These channels.
-    #[serde(default)]
-    pub channels: BTreeSet<String>,
-    /// These plays.
-    #[serde(default)]
-    pub plays: BTreeSet<String>,
-}
-
-impl Pauses {
-    /// Pauses or resumes; `target` is the channel or play and ignored for everything.
-    pub fn set(&mut self, scope: PauseScope, target: &str, paused: bool) {
-        let set = match scope {
-            PauseScope::All => {
-                self.all = paused;
-                return;
-            }
-            PauseScope::Channel => &mut self.channels,
-            PauseScope::Play => &mut self.plays,
-        };
-        if paused {
-            set.insert(target.to_owned());
-        } else {
-            set.remove(target);
-        }
-    }
-
-    fn covering(&self, message: &Message) -> Option<Reason> {
-        if self.all {
-            Some(Reason::PausedAll)
-        } else if self.channels.contains(&message.channel) {
-            Some(Reason::PausedChannel)
-        } else if self.plays.contains(&message.play) {
-            Some(Reason::PausedPlay)
-        } else {
-            None
-        }
-    }
-}
-
-/// The rules of a workspace.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Policy {
-    /// Topics and how they are agreed to.
-    #[serde(default)]
-    pub topics: BTreeMap<String, TopicMode>,
-    /// Frequency caps; all of them apply.
-    #[serde(default)]
-    pub caps: Vec<CapRule>,
-    /// Quiet hours; all of them apply.
-    #[serde(default)]
-    pub quiet: Vec<QuietRule>,
-    /// The workspace's zones.
-    #[serde(default)]
-    pub zones: ZoneSettings,
-    /// What is paused.
-    #[serde(default)]
-    pub pauses: Pauses,
-}
 
 /// What is known of a customer as a recipient.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -146,102 +69,6 @@ impl CustomerReach {
                 topic: message.topic.clone().unwrap_or_default(),
             });
         }
-    }
-}
-
-/// What the budget's owner said, as far as the log knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Budget {
-    /// The message costs nothing that is budgeted.
-    #[default]
-    NotNeeded,
-    /// Asked for, not answered.
-    Pending,
-    /// Reserved.
-    Granted,
-    /// Spent.
-    Exhausted,
-}
-
-/// Whether somebody can carry the message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Provider {
-    /// At least one healthy provider.
-    #[default]
-    Available,
-    /// Providers, but none is healthy before this time.
-    UnavailableUntil(Timestamp),
-    /// The channel has none.
-    Missing,
-}
-
-/// A message that wants to go out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    /// Its id, the same for every attempt.
-    pub id: String,
-    /// The play that sends it; empty for none.
-    #[serde(default)]
-    pub play: String,
-    /// The channel.
-    pub channel: String,
-    /// The subscription topic, where one is needed.
-    #[serde(default)]
-    pub topic: Option<String>,
-    /// What it is.
-    #[serde(default)]
-    pub class: MessageClass,
-    /// When it was asked for.
-    pub requested_at: Timestamp,
-    /// Not handed over at or after this time; default [`DEFAULT_EXPIRY_MILLIS`] after it was asked for.
-    #[serde(default)]
-    pub expires_at: Option<Timestamp>,
-    /// Whether frequency caps hold it back.
-    pub obeys_caps: bool,
-    /// Whether it takes room from later messages.
-    pub counts_towards_caps: bool,
-    /// Whether it carries its own address (a test send).
-    #[serde(default)]
-    pub has_own_address: bool,
-    /// Taken back by its play.
-    #[serde(default)]
-    pub cancelled: bool,
-    /// Whether the play's own rules let it pass.
-    pub play_allows: bool,
-    /// Budget.
-    #[serde(default)]
-    pub budget: Budget,
-    /// Provider.
-    #[serde(default)]
-    pub provider: Provider,
-}
-
-impl Message {
-    /// A message with everything else as usual: marketing, obeys caps and counts towards them.
-    pub fn new(id: impl Into<String>, channel: impl Into<String>, requested_at: Timestamp) -> Self {
-        Self {
-            id: id.into(),
-            play: String::new(),
-            channel: channel.into(),
-            topic: None,
-            class: MessageClass::Marketing,
-            requested_at,
-            expires_at: None,
-            obeys_caps: true,
-            counts_towards_caps: true,
-            has_own_address: false,
-            cancelled: false,
-            play_allows: true,
-            budget: Budget::NotNeeded,
-            provider: Provider::Available,
-        }
-    }
-
-    /// When it may no longer be handed over.
-    pub fn expiry(&self) -> Timestamp {
-        self.expires_at.unwrap_or_else(|| self.requested_at.plus_millis(DEFAULT_EXPIRY_MILLIS))
     }
 }
 

@@ -1,6 +1,6 @@
 //! May this message go to this customer, now, over this channel; and if not, why, and when.
 //!
-//! Every send runs through one chain ([`decide`]): suppression, identifiers, consent, the play's own rules, pauses,
+//! Every send runs through one chain ([`decide()`]): suppression, identifiers, consent, the play's own rules, pauses,
 //! frequency caps, quiet hours, budget, provider. The answer is to send, to hold until a time, or to refuse, and it
 //! always carries a reason that goes onto the customer's timeline: nothing is dropped in silence. The chain runs
 //! again before every attempt, so that a message that was held obeys the unsubscribe that came in between.
@@ -18,7 +18,9 @@
 //! | [`zone`] | whose clock counts |
 //! | [`consent`] | subscriptions per channel and topic |
 //! | [`caps`] | frequency caps over calendar days and rolling windows |
-//! | [`decide`] | the whole chain |
+//! | [`mod@decide`] | the whole chain |
+//! | [`message`] | a message that wants to go out |
+//! | [`policy`] | the rules of a workspace: topics, caps, quiet hours, pauses |
 //! | [`reason`] | every reason, with the stable word for it |
 //! | [`retry`] | retry schedules, error classes, endpoint health |
 //! | [`assign`] | sticky hashing, buckets, namespaces, holdouts |
@@ -31,11 +33,15 @@ pub mod caps;
 pub mod consent;
 pub mod decide;
 pub mod local;
+pub mod message;
+pub mod policy;
 pub mod quiet;
 pub mod reason;
 pub mod retry;
 pub mod webhook;
 pub mod zone;
 
-pub use decide::{CustomerReach, Decision, Message, Policy, decide};
+pub use decide::{CustomerReach, Decision, decide};
+pub use message::Message;
+pub use policy::Policy;
 pub use reason::Reason;

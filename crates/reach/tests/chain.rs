@@ -1,4 +1,5 @@
 //! The whole chain: its order, its holds and its reasons.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use elate_domain::Timestamp;
 use elate_domain::system::PauseScope;

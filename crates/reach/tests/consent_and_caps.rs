@@ -1,4 +1,5 @@
 //! Subscriptions and frequency caps.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use elate_domain::Timestamp;
 use elate_reach::Reason;

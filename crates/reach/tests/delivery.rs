@@ -1,4 +1,5 @@
 //! Retries, signatures, addresses and assignment.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -1,4 +1,5 @@
 //! Quiet hours against brute force over minutes, and whose clock counts.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use elate_domain::Timestamp;
 use elate_reach::local::{self, LocalInstants};

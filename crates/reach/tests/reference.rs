@@ -1,4 +1,5 @@
 //! Quiet hours, signatures and assignment against cases made with other software.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod suites;
 

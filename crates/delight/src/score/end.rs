@@ -42,8 +42,8 @@ pub(crate) fn shares(moments: &[Moment], base: Option<Base>) -> Shares {
         let here: f64 = moments[lower..upper].iter().map(Moment::counted_weight).sum();
         let weight = here + shared.map_or(0.0, |b| b.weight);
         let unit = shares.before / weight.max(1.0);
-        for place in lower..upper {
-            shares.moments[place] = unit * moments[place].counted_weight();
+        for (share, moment) in shares.moments[lower..upper].iter_mut().zip(&moments[lower..upper]) {
+            *share = unit * moment.counted_weight();
         }
         if shared.is_some() {
             shares.base = unit;

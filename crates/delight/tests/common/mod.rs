@@ -35,7 +35,12 @@ pub(crate) fn day() -> impl Strategy<Value = f64> {
 
 /// Up to `most` moments in order of offset, in any order of time.
 pub(crate) fn moments(most: usize) -> impl Strategy<Value = Vec<Moment>> {
-    prop::collection::vec((day(), gap(), weight()), 0..most).prop_map(|parts| {
+    some_moments(0, most)
+}
+
+/// At least `least` of them.
+pub(crate) fn some_moments(least: usize, most: usize) -> impl Strategy<Value = Vec<Moment>> {
+    prop::collection::vec((day(), gap(), weight()), least..most).prop_map(|parts| {
         let number = |(place, (day, gap, weight))| weighted(place as u64 + 1, day, gap, weight);
         parts.into_iter().enumerate().map(number).collect()
     })
