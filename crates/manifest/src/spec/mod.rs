@@ -23,7 +23,7 @@ pub use play::{
     PromiseTrigger, Reentry, ScoreTrigger, Send, SplitArm, StageTrigger, Trigger, Unsupported, Wait,
 };
 pub use policy::{Cap, CapPeriod, Consent, GlobalHoldout, Policy, QuietHours, SurveyBaselines, Topic};
-pub use promise::{AtRisk, Moved, NamedMatch, Promise, PromiseSource};
+pub use promise::{AtRisk, Moved, NamedMatch, Promise, PromiseEvent, PromiseRules, PromiseSource};
 pub use reference::{Secret, SecretSource, Setting};
 pub use scalar::{LocalTime, OneOrMany, Percent, Tolerance, Zone};
 pub use score::{Score, ScoreThreshold};
@@ -32,6 +32,9 @@ pub use template::{LocalisedTemplate, Template};
 pub(crate) use scalar::schemas;
 
 use serde::{Deserialize, Serialize};
+
+use crate::Kind;
+use crate::lenient::{self, Reading};
 
 /// The content of a manifest.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -51,6 +54,28 @@ pub enum Spec {
     Policy(Policy),
     /// The score's settings.
     Score(Score),
+}
+
+impl Spec {
+    /// Reads the content of a manifest of a kind, and finds everything that does not fit.
+    pub(crate) fn read(kind: Kind, json: &serde_json::Value) -> Reading<Self> {
+        fn of<T: serde::de::DeserializeOwned>(
+            json: &serde_json::Value,
+            wrap: fn(T) -> Spec,
+        ) -> Reading<Spec> {
+            let Reading { value, problems } = lenient::read::<T>(json, "spec");
+            Reading { value: value.map(wrap), problems }
+        }
+        match kind {
+            Kind::Journey => of(json, Self::Journey),
+            Kind::Moment => of(json, |moment| Self::Moment(Box::new(moment))),
+            Kind::Play => of(json, Self::Play),
+            Kind::Template => of(json, Self::Template),
+            Kind::Channel => of(json, |channel| Self::Channel(Box::new(channel))),
+            Kind::Policy => of(json, Self::Policy),
+            Kind::Score => of(json, Self::Score),
+        }
+    }
 }
 
 /// Who a manifest is, and what people should know of it.

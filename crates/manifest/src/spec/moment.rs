@@ -4,7 +4,7 @@ use elate_domain::{Better, HumanDuration, Stage, Truth};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{EventMatch, Pattern, PromiseSource, Tolerance, schemas};
+use super::{EventMatch, Pattern, PromiseEvent, PromiseRules, PromiseSource, Tolerance, schemas};
 use crate::Name;
 use crate::expression::Value;
 
@@ -64,6 +64,44 @@ pub struct Moment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<schemas::Duration>")]
     pub give_up: Option<HumanDuration>,
+}
+
+impl Moment {
+    /// What tells moments of one customer apart, wherever it is written.
+    pub fn correlation_key(&self) -> Option<&Value> {
+        self.key.as_ref().or_else(|| self.pattern.as_ref().and_then(|pattern| pattern.key.as_ref()))
+    }
+
+    /// The promise of a time with the events that make and fulfil it; `None` for moments without one. A moment
+    /// with a promise runs by these rules and not by its pattern.
+    pub fn promise_rules(&self) -> Option<PromiseRules<'_>> {
+        let source = self.expect.promise.as_ref()?;
+        let full = match source {
+            PromiseSource::Full(promise) => Some(promise.as_ref()),
+            PromiseSource::Stated(_) if self.better == Better::Earlier => None,
+            // A stated number or duration is an expectation like any other: nothing is due.
+            PromiseSource::Stated(_) => return None,
+        };
+        let step = |index: usize| self.pattern.as_ref().and_then(|pattern| pattern.steps.get(index));
+        let from_step = |index| step(index).and_then(|step| PromiseEvent::of_step(step));
+        let made = full
+            .and_then(|promise| promise.made.as_ref())
+            .map(PromiseEvent::of_match)
+            .or_else(|| from_step(0))?;
+        let fulfilled = full
+            .and_then(|promise| promise.fulfilled.as_ref())
+            .map(PromiseEvent::of_match)
+            .or_else(|| from_step(1))?;
+        Some(PromiseRules {
+            key: self.correlation_key(),
+            made,
+            fulfilled,
+            due: source.due(),
+            withdrawn: full.and_then(|promise| promise.withdrawn.as_ref()),
+            moved: full.and_then(|promise| promise.moved.as_ref()),
+            at_risk: full.map(|promise| promise.at_risk.as_slice()).unwrap_or_default(),
+        })
+    }
 }
 
 fn one() -> f64 {

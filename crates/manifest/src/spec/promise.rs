@@ -8,6 +8,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::EventMatch;
+use super::pattern::Step;
 use super::scalar::OneOrMany;
 use crate::Name;
 use crate::expression::{Condition, Value};
@@ -131,6 +132,44 @@ pub struct AtRisk {
     /// Only for promises for which this holds: it sees the event that made the promise, and the customer.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub condition: Option<Condition>,
+}
+
+/// A promise of a time, however its manifest writes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PromiseRules<'a> {
+    /// What tells promises of one customer apart; on `event`.
+    pub key: Option<&'a Value>,
+    /// The event that makes it.
+    pub made: PromiseEvent,
+    /// The event that fulfils it; its condition sees the event that made it.
+    pub fulfilled: PromiseEvent,
+    /// When it is due; on the event that made it.
+    pub due: &'a Value,
+    /// What takes it back.
+    pub withdrawn: Option<&'a EventMatch>,
+    /// What moves its date.
+    pub moved: Option<&'a Moved>,
+    /// Milestones of the way.
+    pub at_risk: &'a [AtRisk],
+}
+
+/// An event of a promise, and the name by which expressions know it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PromiseEvent {
+    /// The name in expressions.
+    pub name: Name,
+    /// Which events are meant.
+    pub event: EventMatch,
+}
+
+impl PromiseEvent {
+    pub(super) fn of_match(named: &NamedMatch) -> Self {
+        Self { name: named.name.clone(), event: named.event_match() }
+    }
+
+    pub(super) fn of_step(step: &Step) -> Option<Self> {
+        Some(Self { name: step.name.clone()?, event: step.event_match() })
+    }
 }
 
 impl Serialize for PromiseSource {
