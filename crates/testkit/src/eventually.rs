@@ -62,13 +62,14 @@ where
     let caller = std::panic::Location::caller();
     async move {
         let deadline = Instant::now() + within;
-        let mut last = "no answer at all".to_owned();
         loop {
-            match timeout_at(deadline, look()).await.map(Outcome::settle) {
+            let reason = match timeout_at(deadline, look()).await.map(Outcome::settle) {
                 Ok(Ok(value)) => return value,
-                Ok(Err(reason)) => last = reason,
-                Err(_elapsed) => panic!("not within {within:?} (asked at {caller}): {last}"),
-            }
+                Ok(Err(reason)) => reason,
+                Err(_elapsed) => "no answer at all".to_owned(),
+            };
+            // Looked at last, so that a look that is ready at the deadline still counts.
+            assert!(Instant::now() < deadline, "not within {within:?} (asked at {caller}): {reason}");
             sleep(PAUSE).await;
         }
     }

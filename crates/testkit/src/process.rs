@@ -147,12 +147,20 @@ impl Process {
     pub async fn wait_for_line(&mut self, needle: &str, within: Duration) -> String {
         let deadline = tokio::time::Instant::now() + within;
         loop {
-            let found = lock(&self.lines).iter().find(|line| line.contains(needle)).cloned();
-            if let Some(line) = found {
+            if let Some(line) = self.line_with(needle) {
                 return line;
             }
-            self.assert_alive_until(deadline, &format!("a line with {needle:?}")).await;
+            if self.ended().await
+                && let Some(last_words) = self.line_with(needle)
+            {
+                return last_words;
+            }
+            self.assert_worth_waiting(deadline, &format!("a line with {needle:?}"));
         }
+    }
+
+    fn line_with(&self, needle: &str) -> Option<String> {
+        lock(&self.lines).iter().find(|line| line.contains(needle)).cloned()
     }
 
     /// Waits until `address` takes a connection.
@@ -162,23 +170,25 @@ impl Process {
     pub async fn wait_for_port(&mut self, address: SocketAddr, within: Duration) {
         let deadline = tokio::time::Instant::now() + within;
         while TcpStream::connect(address).await.is_err() {
-            self.assert_alive_until(deadline, &format!("an answer on {address}")).await;
+            self.ended().await;
+            self.assert_worth_waiting(deadline, &format!("an answer on {address}"));
         }
     }
 
-    /// One pause of a wait; panics if there is nothing to wait for any more.
-    async fn assert_alive_until(&mut self, deadline: tokio::time::Instant, what: &str) {
-        let ended = timeout(Duration::from_millis(10), self.child.wait()).await;
-        let program = self.recipe.program.display().to_string();
-        if let Ok(status) = ended {
+    /// One pause of a wait. Whether the process has ended; then all that it printed has been read.
+    async fn ended(&mut self) -> bool {
+        let ended = timeout(Duration::from_millis(10), self.child.wait()).await.is_ok();
+        if ended {
             self.drain_readers().await;
-            panic!("{program} ended ({status:?}) before {what}; it printed:\n{}", self.output());
         }
-        assert!(
-            tokio::time::Instant::now() < deadline,
-            "{program}: no {what} in time; it printed:\n{}",
-            self.output()
-        );
+        ended
+    }
+
+    fn assert_worth_waiting(&self, deadline: tokio::time::Instant, what: &str) {
+        let program = self.recipe.program.display();
+        assert!(self.id().is_some(), "{program} ended before {what}; it printed:\n{}", self.output());
+        let early = tokio::time::Instant::now() < deadline;
+        assert!(early, "{program}: no {what} in time; it printed:\n{}", self.output());
     }
 
     /// SIGKILL: no clean-up, no last words. Returns once the process is gone.

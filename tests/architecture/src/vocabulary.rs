@@ -27,12 +27,20 @@ pub const STORE: Library = Library {
     packages: &["crates/storage/", "crates/log/", "crates/consumer/"],
 };
 
-/// Contract types never leave `grpc/`, but for the crates that carry them.
+/// Calls and statuses never leave `grpc/`, but for the crates that carry them.
 pub const WIRE: Library = Library {
     what: "gRPC types stay in grpc/",
-    names: &["tonic", "prost", "prost_types", "tonic_prost"],
+    names: &["tonic"],
     places: &["grpc", "convert"],
     packages: &["crates/proto/", "crates/rpc/", "crates/runtime/", "crates/telemetry/", "crates/cli/"],
+};
+
+/// Encoding stays where contracts are spoken, and where records are stored encoded.
+pub const CODEC: Library = Library {
+    what: "protobuf stays in grpc/ and the codecs of the log",
+    names: &["prost", "prost_types", "tonic_prost"],
+    places: &["grpc", "convert", "codec"],
+    packages: &["crates/proto/", "crates/rpc/", "crates/log/", "crates/consumer/"],
 };
 
 /// Macros that stand for code that is not there.

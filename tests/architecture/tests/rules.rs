@@ -71,6 +71,11 @@ fn wire_types_stay_in_grpc() {
 }
 
 #[test]
+fn encoding_stays_in_codecs() {
+    check("codec", |file| vocabulary::out_of_place(&vocabulary::CODEC, file));
+}
+
+#[test]
 fn nothing_is_unfinished() {
     check("unfinished", vocabulary::unfinished);
 }
