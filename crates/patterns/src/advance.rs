@@ -41,23 +41,33 @@ impl Pattern {
     }
 
     fn expire<E: Clone>(&self, state: &mut PatternState<E>, until: i64, out: &mut impl Sink<E>) {
-        let partials = std::mem::take(&mut state.partials);
         let mut expired = Vec::new();
-        for partial in partials {
+        let mut stays = |partial: &Partial| {
             if partial.wake <= until {
-                expired.push(partial);
-            } else if self.skips() {
-                queue::push(&mut state.partials, partial);
-            } else {
-                state.partials.push(partial);
+                expired.push(*partial);
             }
+            partial.wake > until
+        };
+        if self.skips() {
+            // put in anew one by one, as the reference does
+            let partials = std::mem::take(&mut state.partials);
+            for partial in partials.into_iter().filter(stays) {
+                queue::push(&mut state.partials, partial);
+            }
+        } else {
+            state.partials.retain(|partial| stays(partial));
         }
         // the order in which they stood decides between equal deadlines
         expired.sort_by_key(|partial| partial.wake);
         let mut complete = Vec::new();
         for partial in expired {
+            let is_pending = self.automaton.states[usize::from(partial.state)].is_pending;
+            if !is_pending && !self.reports_timeouts {
+                state.store.release(partial.node);
+                continue;
+            }
             let deadline = self.deadline_of(state, &partial);
-            if !self.automaton.states[usize::from(partial.state)].is_pending {
+            if !is_pending {
                 let captures = state.store.captures(partial.node);
                 state.store.release(partial.node);
                 out.put(Outcome::TimedOut(TimedOut { captures, deadline }));

@@ -25,6 +25,7 @@ pub struct Pattern {
     pub(crate) names: Vec<String>,
     pub(crate) within: Option<i64>,
     pub(crate) skip: Skip,
+    pub(crate) reports_timeouts: bool,
     pub(crate) limits: Limits,
 }
 
@@ -74,7 +75,22 @@ impl Pattern {
             AfterMatch::SkipToFirst(step) => Skip::ToFirst(number(step)?),
             AfterMatch::SkipToLast(step) => Skip::ToLast(number(step)?),
         };
-        Ok(Self { automaton, names: built.names, within: spec.within_ms, skip, limits: spec.limits })
+        Ok(Self {
+            automaton,
+            names: built.names,
+            within: spec.within_ms,
+            skip,
+            reports_timeouts: true,
+            limits: spec.limits,
+        })
+    }
+
+    /// The same pattern, whose partial matches are let go without a word when they run out of time; it saves
+    /// work where nobody asks for them.
+    #[must_use]
+    pub fn without_timeouts(mut self) -> Self {
+        self.reports_timeouts = false;
+        self
     }
 
     /// The name of a step that takes events, by its number in a [`Capture`].

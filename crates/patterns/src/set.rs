@@ -1,6 +1,6 @@
 //! Many patterns at once: an event is tried only on those that it may concern.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::occurrence::{Conditions, Occurrence};
 use crate::output::{Outcome, Sink};
@@ -94,16 +94,16 @@ impl PatternSet {
             let class = concern.class as usize;
             match state.position(*key) {
                 Ok(found) => {
-                    let state_of = &mut state.entries[found].1;
-                    pattern.step_class(state_of, occurrence, class, &mut out);
-                    state.wake_hint = state.wake_hint.min(state_of.wake_hint);
+                    pattern.step_class(&mut state.states[found], occurrence, class, &mut out);
+                    state.note_wake(found);
                 }
                 Err(place) if pattern.automaton.facts[class].may_begin => {
                     let mut state_of = PatternState::default();
                     pattern.step_class(&mut state_of, occurrence, class, &mut out);
                     if !state_of.is_empty() {
-                        state.wake_hint = state.wake_hint.min(state_of.wake_hint);
-                        state.entries.insert(place, (*key, state_of));
+                        state.heads.insert(place, Head { key: *key, wake_hint: NEVER });
+                        state.states.insert(place, state_of);
+                        state.note_wake(place);
                     }
                 }
                 Err(_) => {}
@@ -115,13 +115,17 @@ impl PatternSet {
     /// [`Pattern::advance`].
     pub fn advance<E: Clone>(&self, state: &mut SetState<E>, time: i64, out: &mut SetOutcomes<E>) {
         while state.wake_hint <= time {
-            let mut next = NEVER;
-            for (key, state_of) in &mut state.entries {
-                let Some(pattern) = self.get(*key) else { continue };
-                if state_of.wake_hint <= state.wake_hint {
-                    pattern.advance(state_of, state.wake_hint, &mut Tagged { key: *key, out });
+            let (due, mut next) = (state.wake_hint, NEVER);
+            for (head, state_of) in state.heads.iter_mut().zip(&mut state.states) {
+                if head.wake_hint <= due {
+                    // a withdrawn pattern has no deadlines any more
+                    head.wake_hint = NEVER;
+                    if let Some(pattern) = self.get(head.key) {
+                        pattern.advance(state_of, due, &mut Tagged { key: head.key, out });
+                        head.wake_hint = state_of.wake_hint;
+                    }
                 }
-                next = next.min(state_of.wake_hint);
+                next = next.min(head.wake_hint);
             }
             state.wake_hint = next;
             if next == NEVER {
@@ -132,10 +136,10 @@ impl PatternSet {
 
     /// See [`Pattern::release_held`].
     pub fn release_held<E>(&self, state: &mut SetState<E>) {
-        for (key, state_of) in &mut state.entries {
-            if let Some(pattern) = self.get(*key) {
-                pattern.release_held(state_of);
-                state.wake_hint = state.wake_hint.min(state_of.wake_hint);
+        for place in 0..state.heads.len() {
+            if let Some(pattern) = self.get(state.heads[place].key) {
+                pattern.release_held(&mut state.states[place]);
+                state.note_wake(place);
             }
         }
     }
@@ -159,50 +163,93 @@ fn concerns(patterns: &[(PatternKey, Pattern)], class: Option<ClassId>) -> Vec<C
     concerns
 }
 
-/// What one key carries for all patterns of a set. Sparse: a pattern of which nothing has begun takes no room.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What one key carries for all patterns of a set. Sparse: a pattern of which nothing has begun takes no room,
+/// and one of which nothing is open any more is not stored.
+#[derive(Debug, Clone)]
 pub struct SetState<E> {
-    /// By key, ascending.
-    entries: Vec<(PatternKey, PatternState<E>)>,
+    /// By key, ascending; apart from the states because they are looked through at every event.
+    heads: Vec<Head>,
+    states: Vec<PatternState<E>>,
     /// Not later than the earliest deadline.
+    wake_hint: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    key: PatternKey,
     wake_hint: i64,
 }
 
 impl<E> Default for SetState<E> {
     fn default() -> Self {
-        Self { entries: Vec::new(), wake_hint: NEVER }
+        Self { heads: Vec::new(), states: Vec::new(), wake_hint: NEVER }
     }
 }
 
 impl<E> SetState<E> {
     /// Whether nothing has begun for any pattern.
     pub fn is_empty(&self) -> bool {
-        self.entries.iter().all(|(_, state)| state.is_empty())
+        self.states.iter().all(PatternState::is_empty)
     }
 
     /// The log time of the next deadline of any pattern, if there is one.
     pub fn next_deadline(&self) -> Option<i64> {
-        self.entries.iter().filter_map(|(_, state)| state.next_deadline()).min()
+        self.states.iter().filter_map(PatternState::next_deadline).min()
     }
 
     /// The state of one pattern, if something has begun.
     pub fn get(&self, key: PatternKey) -> Option<&PatternState<E>> {
-        self.position(key).ok().map(|found| &self.entries[found].1)
+        self.position(key).ok().map(|found| &self.states[found])
     }
 
     /// Forgets a pattern, for one that was withdrawn.
     pub fn remove(&mut self, key: PatternKey) -> Option<PatternState<E>> {
-        self.position(key).ok().map(|found| self.entries.remove(found).1)
+        let found = self.position(key).ok()?;
+        self.heads.remove(found);
+        Some(self.states.remove(found))
     }
 
-    /// Frees the room of patterns of which nothing is open any more; worth calling before storing the state.
-    /// Their counts of what was dropped go with them.
+    /// Frees the room of patterns of which nothing is open any more; worth calling before keeping the state
+    /// in memory for long. Their counts of what was dropped go with them.
     pub fn compact(&mut self) {
-        self.entries.retain(|(_, state)| !state.is_empty());
+        let heads = std::mem::take(&mut self.heads);
+        let states = std::mem::take(&mut self.states);
+        let open = heads.into_iter().zip(states).filter(|(_, state)| !state.is_empty());
+        (self.heads, self.states) = open.unzip();
     }
 
     fn position(&self, key: PatternKey) -> Result<usize, usize> {
-        self.entries.binary_search_by_key(&key, |(known, _)| *known)
+        self.heads.binary_search_by_key(&key, |head| head.key)
+    }
+
+    fn note_wake(&mut self, place: usize) {
+        let wake_hint = self.states[place].wake_hint;
+        self.heads[place].wake_hint = wake_hint;
+        self.wake_hint = self.wake_hint.min(wake_hint);
+    }
+}
+
+impl<E: Serialize> Serialize for SetState<E> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let entries = self.heads.iter().map(|head| head.key).zip(&self.states);
+        let open: Vec<(PatternKey, &PatternState<E>)> =
+            entries.filter(|(_, state)| !state.is_empty()).collect();
+        open.serialize(serializer)
+    }
+}
+
+impl<'de, E: Deserialize<'de>> Deserialize<'de> for SetState<E> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut entries: Vec<(PatternKey, PatternState<E>)> = Vec::deserialize(deserializer)?;
+        entries.sort_by_key(|(key, _)| *key);
+        entries.dedup_by_key(|(key, _)| *key);
+        let mut state = Self::default();
+        for (place, (key, state_of)) in entries.into_iter().enumerate() {
+            state.heads.push(Head { key, wake_hint: NEVER });
+            state.states.push(state_of);
+            state.note_wake(place);
+        }
+        Ok(state)
     }
 }
 

@@ -59,7 +59,7 @@ fn found(pattern: &SimplePattern, out: Vec<Outcome<usize>>) -> Found {
 
 /// A pattern as it can be compiled; what the author would be told off for is of no interest here.
 fn compile(spec: &PatternSpec) -> Pattern {
-    Pattern::compile_lenient(spec).unwrap()
+    Pattern::compile_lenient(spec).unwrap_or_else(|error| panic!("{error}"))
 }
 
 proptest! {
@@ -152,6 +152,9 @@ proptest! {
             let mut occurrence = Occurrence::new(&index, class, times, &mut conditions, &mut scratch);
             set.step(&mut state, &mut occurrence, &mut out);
             state.compact();
+            if index == 5 {
+                state = serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();
+            }
         }
         set.advance(&mut state, 1_000, &mut out);
         for (key, pattern) in patterns.iter().enumerate() {
