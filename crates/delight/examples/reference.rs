@@ -1,6 +1,6 @@
 //! Runs this crate's reference suites over a data folder and prints a line for each.
 //!
-//! `cargo run -p elate-delight --example reference -- DATA`: exits 1 if a case fails, 2 if DATA is missing.
+//! `cargo run -p elate-delight --example delight-reference -- DATA`: exits 1 if a case fails, 2 if DATA is missing.
 
 #[path = "../tests/suites/mod.rs"]
 mod suites;
@@ -12,7 +12,7 @@ use std::process::ExitCode;
 fn main() -> std::io::Result<ExitCode> {
     let mut out = std::io::stdout();
     let Some(data) = std::env::args_os().nth(1).map(PathBuf::from) else {
-        writeln!(std::io::stderr(), "usage: reference DATA")?;
+        writeln!(std::io::stderr(), "usage: delight-reference DATA")?;
         return Ok(ExitCode::from(2));
     };
     let file = data.join("surveys/intervals_reference.json");

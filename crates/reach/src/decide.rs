@@ -16,6 +16,7 @@
 use std::collections::BTreeSet;
 
 use elate_domain::Timestamp;
+use elate_domain::system::PreferencesChanged;
 use serde::{Deserialize, Serialize};
 
 pub use crate::consent::{MessageClass, TopicMode};
@@ -23,7 +24,7 @@ pub use crate::message::{Budget, DEFAULT_EXPIRY_MILLIS, Message, Provider};
 pub use crate::policy::{Pauses, Policy, QuietRule};
 
 use crate::caps::{SendHistory, Sent};
-use crate::consent::Consent;
+use crate::consent::{Choice, Consent};
 use crate::quiet::QuietWindow;
 use crate::reason::Reason;
 use crate::zone::{self, Zone, ZoneReason};
@@ -58,6 +59,30 @@ pub struct CustomerReach {
 }
 
 impl CustomerReach {
+    /// Takes in what the customer said at `at`; what the event does not mention stays as it was.
+    pub fn apply(&mut self, event: &PreferencesChanged, at: Timestamp) {
+        for (channel, subscribed) in &event.channels {
+            self.consent.record(Some(channel), None, Choice { subscribed: *subscribed, at });
+        }
+        for (topic, subscribed) in &event.topics {
+            self.consent.record(None, Some(topic), Choice { subscribed: *subscribed, at });
+        }
+        if let Some(zone) = &event.time_zone {
+            self.zone = Some(zone.clone());
+        }
+    }
+
+    /// Joins what is known of a merged customer, who does not outlive this one: choices by their time, what was
+    /// sent, addresses, and a suppression of either.
+    pub fn merge(&mut self, other: Self) {
+        self.suppressed |= other.suppressed;
+        self.channels.extend(other.channels);
+        self.consent.merge(other.consent);
+        self.zone = self.zone.take().or(other.zone);
+        self.location_zone = self.location_zone.take().or(other.location_zone);
+        self.history.merge(other.history);
+    }
+
     /// Counts a message that was handed over, if it counts towards caps, and forgets what no cap counts any more.
     pub fn record_sent(&mut self, policy: &Policy, message: &Message, now: Timestamp) {
         self.history.prune(&policy.caps, now);

@@ -1,6 +1,7 @@
 //! A message that wants to go out.
 
 use elate_domain::Timestamp;
+use elate_domain::system::NotificationRequested;
 use serde::{Deserialize, Serialize};
 
 use crate::consent::MessageClass;
@@ -95,6 +96,23 @@ impl Message {
             play_allows: true,
             budget: Budget::NotNeeded,
             provider: Provider::Available,
+        }
+    }
+
+    /// The message that a play asked for at `at`. A class that is not known is taken for marketing, the strictest.
+    /// Service and urgent messages do not obey caps and do not count towards them; the caller may say otherwise.
+    pub fn requested(event: &NotificationRequested, at: Timestamp) -> Self {
+        let class = event.class.parse().unwrap_or_default();
+        let is_marketing = class == MessageClass::Marketing;
+        Self {
+            play: event.play.clone(),
+            topic: (!event.topic.is_empty()).then(|| event.topic.clone()),
+            class,
+            expires_at: event.expires_at,
+            obeys_caps: is_marketing,
+            counts_towards_caps: is_marketing,
+            has_own_address: event.to.is_some(),
+            ..Self::new(event.notification_id.as_str(), event.channel.as_str(), at)
         }
     }
 

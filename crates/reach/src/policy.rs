@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use elate_domain::system::PauseScope;
+use elate_domain::system::{PauseChanged, PauseScope};
 use serde::{Deserialize, Serialize};
 
 use crate::caps::CapRule;
@@ -37,6 +37,11 @@ pub struct Pauses {
 }
 
 impl Pauses {
+    /// Takes a switch that was thrown in.
+    pub fn apply(&mut self, event: &PauseChanged) {
+        self.set(event.scope, &event.target, event.paused);
+    }
+
     /// Pauses or resumes; `target` is the channel or play and ignored for everything.
     pub fn set(&mut self, scope: PauseScope, target: &str, paused: bool) {
         let set = match scope {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use elate_domain::Timestamp;
-use elate_domain::system::PauseScope;
+use elate_domain::system::{NotificationRequested, PauseChanged, PauseScope, PreferencesChanged};
 use elate_reach::caps::{CapRule, CapWindow};
 use elate_reach::consent::Choice;
 use elate_reach::decide::{Budget, MessageClass, Provider, QuietRule, TopicMode};
@@ -208,6 +208,45 @@ fn waiting_for_money_or_a_provider_holds() {
     let held = Decision::Hold { until: later, reason: Reason::ProviderUnavailable, zone: None };
     assert_eq!(decide(&policy(), &customer(), &ailing, noon()), held);
     assert_eq!(reason(&policy(), &customer(), &ailing, later), None);
+}
+
+fn requested(class: &str) -> NotificationRequested {
+    let event = format!(
+        r#"{{"notification_id":"n1","play":"recovery","channel":"email","template":"sorry","topic":"","class":"{class}"}}"#
+    );
+    serde_json::from_str(&event).unwrap()
+}
+
+#[test]
+fn what_a_play_asks_for_becomes_a_message() {
+    let urgent = Message::requested(&requested("urgent"), noon());
+    assert_eq!(
+        (urgent.class, urgent.topic.as_deref(), urgent.obeys_caps),
+        (MessageClass::Urgent, None, false)
+    );
+    assert_eq!(urgent.expiry(), noon().plus_millis(24 * HOUR));
+    let odd = Message::requested(&requested("shouting"), noon());
+    assert_eq!((odd.class, odd.obeys_caps, odd.has_own_address), (MessageClass::Marketing, true, false));
+}
+
+#[test]
+fn events_change_what_is_known() {
+    let mut customer = customer();
+    let left = PreferencesChanged {
+        topics: [("news".to_owned(), false)].into(),
+        time_zone: Some("Asia/Tokyo".to_owned()),
+        ..PreferencesChanged::default()
+    };
+    customer.apply(&left, noon());
+    assert_eq!(customer.zone.as_deref(), Some("Asia/Tokyo"));
+    assert_eq!(reason(&policy(), &customer, &message(noon()), noon()), Some(Reason::UnsubscribedTopic));
+    let mut survivor = CustomerReach::default();
+    survivor.merge(customer.clone());
+    assert_eq!(survivor, customer);
+    let mut policy = policy();
+    let (scope, target, reason) = (PauseScope::Channel, "email".to_owned(), String::new());
+    policy.pauses.apply(&PauseChanged { scope, target, paused: true, reason });
+    assert!(policy.pauses.channels.contains("email"));
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Quiet hours, signatures and assignment against cases made with other software.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says what it skips")]
 
 mod suites;
 

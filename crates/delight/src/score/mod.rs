@@ -28,7 +28,8 @@ pub use level::{Crossing, Direction, Level};
 pub use params::{DelightParams, Error, FORMULA_VERSION};
 pub use state::{Applied, DelightState};
 
-use elate_domain::Timestamp;
+use elate_domain::system::MomentJudged;
+use elate_domain::{Offset, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A judged moment as the score sees it.
@@ -47,6 +48,18 @@ pub struct Moment {
 }
 
 impl Moment {
+    /// The moment that a record at `offset`, received at `received_at`, judges. A moment cannot have been felt later
+    /// than the log knew of it, so a later time (a clock that runs fast) becomes the log's.
+    pub fn judged(event: &MomentJudged, offset: Offset, received_at: Timestamp) -> Self {
+        Self {
+            id: event.moment_id.clone(),
+            at: event.occurred_at.min(received_at),
+            offset: offset.0,
+            gap: event.gap,
+            weight: event.weight,
+        }
+    }
+
     /// Order of time; at equal times that of the log.
     pub(crate) fn order(&self, other: &Self) -> std::cmp::Ordering {
         (self.at, self.offset, &self.id).cmp(&(other.at, other.offset, &other.id))

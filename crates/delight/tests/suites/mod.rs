@@ -1,4 +1,4 @@
-//! The reference suites of this crate, run by its tests and by the `reference` example.
+//! The reference suites of this crate, run by its tests and by the `delight-reference` example.
 
 use std::path::Path;
 

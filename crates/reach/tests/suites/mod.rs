@@ -1,4 +1,4 @@
-//! The reference suites of this crate, run by its tests and by the `reference` example.
+//! The reference suites of this crate, run by its tests and by the `reach-reference` example.
 #![allow(dead_code, reason = "the tests and the example use different parts of it")]
 
 mod growthbook;

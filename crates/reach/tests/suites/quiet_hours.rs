@@ -21,8 +21,8 @@ pub(crate) fn quiet_hours(data: &Value) -> Report {
         }
     }
     for case in list(data, "local_schedule") {
-        let result = schedule_case(case);
-        report.check(result.is_ok(), || result.unwrap_err());
+        let problem = schedule_case(case).err();
+        report.check(problem.is_none(), || problem.unwrap_or_default());
     }
     report
 }
