@@ -1,5 +1,6 @@
 //! Opening a database, and the connections to it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{
@@ -43,6 +44,8 @@ pub struct Database {
     backend: DbBackend,
     writer: DatabaseConnection,
     reader: DatabaseConnection,
+    /// One migration at a time within the process; between processes the database's own locks see to it.
+    pub(crate) migrating: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// An SQL expression for the database's present time in milliseconds since 1970. On PostgreSQL it moves on within a
@@ -65,7 +68,7 @@ impl Database {
         };
         let (backend, writer, reader) =
             opened.map_err(|error| Error::Open { dsn: dsn.to_string(), reason: error.to_string() })?;
-        Ok(Self { dsn: dsn.clone(), backend, writer, reader })
+        Ok(Self { dsn: dsn.clone(), backend, writer, reader, migrating: Arc::default() })
     }
 
     /// Which server it is.

@@ -26,6 +26,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 impl Database {
     /// Brings the schema up to date. Several processes may call it at once: one migrates, the others wait for it.
     pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), Error> {
+        let _alone = self.migrating.lock().await;
         match self.backend() {
             // The writer pool has one connection, and other processes wait at SQLite's own lock.
             DbBackend::Sqlite => Ok(M::up(self.writer(), None).await?),
