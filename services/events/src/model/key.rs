@@ -1,0 +1,93 @@
+//! Keys and what they may do.
+
+use elate_domain::{SourceId, Timestamp, WorkspaceId};
+
+/// What a key may do. Each role from `Reader` on may do what the one before may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Append events, and nothing else.
+    Writer,
+    /// Read.
+    Reader,
+    /// Also append, and apply manifests.
+    Editor,
+    /// Also pause, redrive, import and erase.
+    Operator,
+    /// Also keys.
+    Admin,
+    /// One of Elate's own services, over all workspaces.
+    Service,
+}
+
+impl Role {
+    /// The role as it is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Writer => "writer",
+            Self::Reader => "reader",
+            Self::Editor => "editor",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+            Self::Service => "service",
+        }
+    }
+
+    /// The stored role.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Writer, Self::Reader, Self::Editor, Self::Operator, Self::Admin, Self::Service]
+            .into_iter()
+            .find(|role| role.as_str() == text)
+    }
+}
+
+/// A key without its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// The source of its events; survives rotation.
+    pub source: SourceId,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// A key to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewKey {
+    /// Its name.
+    pub name: String,
+    /// What it may do; `Service` is refused.
+    pub role: Role,
+    /// The source of its events; `None` takes the name, as far as it is a valid source id.
+    pub source: Option<SourceId>,
+}
+
+/// A key with its secret, which is shown this once.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewSecret {
+    /// The key.
+    pub key: Key,
+    /// `elk_` and 32 random bytes in base64url.
+    pub secret: String,
+}
+
+impl std::fmt::Debug for NewSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewSecret").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// Who a secret belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The key.
+    pub key: Key,
+}
