@@ -48,6 +48,11 @@ impl Uses {
         self.0.keys().map(String::as_str)
     }
 
+    /// The fields of a variable that are read; `*` where it is read as a whole.
+    pub fn fields(&self, variable: &str) -> impl Iterator<Item = &str> {
+        self.0.get(variable).into_iter().flatten().map(String::as_str)
+    }
+
     /// Whether a variable is read.
     pub fn reads(&self, variable: &str) -> bool {
         self.0.contains_key(variable)

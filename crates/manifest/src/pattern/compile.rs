@@ -44,6 +44,7 @@ pub fn compile(pattern: &Pattern, words: &mut Vocabulary) -> Result<CompiledPatt
         within_ms: pattern.within.map(|within| within.as_millis()),
         after_match: after_match(&pattern.after_match),
         limits: engine::Limits::default(),
+        ..PatternSpec::default()
     };
     let Compiler { uses, mut problems, .. } = compiler;
     problems.extend(engine::Pattern::problems(&spec).into_iter().map(|error| PatternProblem {
