@@ -18,7 +18,7 @@ set -uo pipefail
 cd "$ROOT" || exit
 
 python=$(venv deploy-tools kubernetes-validate==1.37.0 PyYAML==6.0.3)/python || exit
-tests=(test_chart test_compose)
+tests=(test_chart test_compose test_monitoring)
 
 # helm and kubectl as static binaries, unpacked once.
 if [ ! -x "$TOOLS/kube/helm" ]; then

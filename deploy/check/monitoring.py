@@ -9,6 +9,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DECLARATION = re.compile(r':\s*(Counter|Gauge|Histogram)\(\s*"([a-z][a-z0-9_]*)",\s*\w+,\s*\[([^\]]*)\]', re.DOTALL)
 WORD = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
+# What Prometheus itself adds to every series.
+TARGET_LABELS = {"job", "instance"}
+
 # Words of PromQL that look like names of metrics.
 KEYWORDS = {
     "sum", "rate", "increase", "by", "without", "on", "group_left", "max", "min", "avg", "count", "histogram_quantile",
@@ -19,15 +22,26 @@ KEYWORDS = {
 
 def declared(root: pathlib.Path = ROOT) -> dict[str, set[str]]:
     """Names of series with their labels: a histogram has three."""
-    series = {"up": {"job", "instance", "service"}}
-    sources = [*root.glob("crates/*/src/**/*.rs"), *root.glob("services/*/src/**/*.rs")]
-    for source in sources:
-        for kind, name, labels in DECLARATION.findall(source.read_text()):
-            labels = set(re.findall(r'"([a-z_]+)"', labels)) | {"job", "instance", "service"}
-            suffixes = {"_bucket": {"le"}, "_sum": set(), "_count": set()} if kind == "Histogram" else {"": set()}
-            for suffix, extra in suffixes.items():
-                series[name + suffix] = labels | extra
+    series = {"up": set(TARGET_LABELS)}
+    for source in [*root.glob("crates/*/src/**/*.rs"), *root.glob("services/*/src/**/*.rs")]:
+        text = source.read_text()
+        for kind, name, labels in DECLARATION.findall(text):
+            add(series, name, set(re.findall(r'"([a-z_]+)"', labels)), kind == "Histogram")
+        if source.name == "metrics.rs":
+            # Names used with the recorder's own macros: their labels stand beside them in the same file.
+            labels = set(re.findall(r'"([a-z_]+)" =>', text))
+            for name in re.findall(r'"(elate_[a-z0-9_]+)"', text):
+                if name not in series:
+                    add(series, name, labels, histogram=not name.endswith("_total"))
     return series
+
+
+def add(series: dict[str, set[str]], name: str, labels: set[str], histogram: bool) -> None:
+    series[name] = labels | TARGET_LABELS
+    if histogram:
+        for suffix in ("_sum", "_count"):
+            series[name + suffix] = labels | TARGET_LABELS
+        series[name + "_bucket"] = labels | TARGET_LABELS | {"le"}
 
 
 def unknown_names(query: str, series: dict[str, set[str]]) -> list[str]:

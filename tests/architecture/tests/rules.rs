@@ -1,5 +1,7 @@
 //! The rules, shown this workspace.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking, helpers of tests too")]
+
 use elate_architecture::{
     Violation, assert_none,
     exceptions::{EXCEPTIONS, apply},
