@@ -24,6 +24,7 @@
 
 pub mod auth;
 pub mod client;
+pub mod customers;
 pub mod edge;
 pub mod error;
 pub mod health;

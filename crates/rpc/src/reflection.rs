@@ -1,7 +1,10 @@
 //! Reflection: what services there are, for grpcurl and the like. In both versions, because tools in use ask for either.
 
 use tonic::service::RoutesBuilder;
-use tonic_reflection::server::{Builder, Error};
+use tonic_reflection::server::Builder;
+
+/// Descriptors that can't be reflected.
+pub use tonic_reflection::server::Error;
 
 fn builder() -> Builder<'static> {
     Builder::configure()

@@ -14,22 +14,29 @@ pub enum Format {
     Json,
 }
 
-/// Logs, traces and metrics.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Log lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Config {
-    /// Which log lines are written, as directives of tracing's filter, e.g. `info,elate_log=debug`.
-    pub level: String,
+pub struct Log {
+    /// Which lines are written, as directives of tracing's filter, e.g. `info,elate_log=debug`.
+    pub filter: String,
     /// `text` for people, `json` for machines.
     pub format: Format,
-    /// Export over OTLP.
-    pub otlp: Otlp,
 }
 
-impl Default for Config {
+impl Default for Log {
     fn default() -> Self {
-        Self { level: "info".to_owned(), format: Format::default(), otlp: Otlp::default() }
+        Self { filter: "info".to_owned(), format: Format::default() }
     }
+}
+
+/// Logs, traces and metrics.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Config {
+    /// Log lines.
+    pub log: Log,
+    /// Export over OTLP.
+    pub otlp: Otlp,
 }
 
 /// Export over OTLP (gRPC).
@@ -69,8 +76,8 @@ impl Config {
     /// What is wrong with the settings, as (path, sentence).
     pub fn problems(&self) -> Vec<(String, String)> {
         let mut problems = Vec::new();
-        if let Err(error) = self.level.parse::<tracing_subscriber::EnvFilter>() {
-            problems.push(("level".to_owned(), format!("is no filter of log lines: {error}")));
+        if let Err(error) = self.log.filter.parse::<tracing_subscriber::EnvFilter>() {
+            problems.push(("log.filter".to_owned(), format!("is no filter of log lines: {error}")));
         }
         if !(0.0..=1.0).contains(&self.otlp.sample_ratio) {
             problems.push(("otlp.sample_ratio".to_owned(), "must lie between 0 and 1".to_owned()));

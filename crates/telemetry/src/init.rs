@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle as Prometheus};
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
@@ -21,10 +21,10 @@ use crate::otlp_metrics::Both;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The filter of log lines.
-    #[error("telemetry.level is no filter: {0}")]
+    #[error("log.filter is no filter: {0}")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
     /// An exporter of OTLP.
-    #[error("telemetry.otlp: {0}")]
+    #[error("otlp: {0}")]
     Otlp(#[from] opentelemetry_otlp::ExporterBuildError),
     /// The recorder of metrics.
     #[error("prometheus recorder: {0}")]
@@ -48,7 +48,7 @@ const COUNTS: &[f64] = &[1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1
 
 /// What was installed. Keep it until the end of the process, and then call [`Guard::shutdown`].
 pub struct Guard {
-    prometheus: PrometheusHandle,
+    prometheus: Prometheus,
     tracer: SdkTracerProvider,
     meter: Option<SdkMeterProvider>,
     logger: Option<SdkLoggerProvider>,
@@ -65,7 +65,7 @@ impl fmt::Debug for Guard {
 
 impl Guard {
     /// What renders the metrics page; cheap to clone.
-    pub fn prometheus(&self) -> PrometheusHandle {
+    pub fn prometheus(&self) -> Prometheus {
         self.prometheus.clone()
     }
 
@@ -109,9 +109,9 @@ pub fn init(config: &Config, service: &'static str, version: &'static str) -> Re
     let meter = export::meter(&config.otlp, resource.clone())?;
     let logger = export::logger(&config.otlp, resource)?;
 
-    let filter = || config.level.parse::<EnvFilter>();
+    let filter = || config.log.filter.parse::<EnvFilter>();
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let lines = match config.format {
+    let lines = match config.log.format {
         Format::Text => lines.with_target(true).boxed(),
         Format::Json => {
             lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
@@ -119,9 +119,12 @@ pub fn init(config: &Config, service: &'static str, version: &'static str) -> Re
     };
     // The exporters' own connections must not be exported again, or each export would cause the next one.
     let bridge = match &logger {
-        Some(provider) => Some(OpenTelemetryTracingBridge::new(provider).with_filter(
-            format!("{},hyper=off,tonic=off,h2=off,opentelemetry=off", config.level).parse::<EnvFilter>()?,
-        )),
+        Some(provider) => Some(
+            OpenTelemetryTracingBridge::new(provider).with_filter(
+                format!("{},hyper=off,tonic=off,h2=off,opentelemetry=off", config.log.filter)
+                    .parse::<EnvFilter>()?,
+            ),
+        ),
         None => None,
     };
     let spans = tracing_opentelemetry::layer().with_tracer(tracer.tracer(service));

@@ -17,5 +17,8 @@ pub mod metrics;
 mod otlp_metrics;
 pub mod trace;
 
-pub use config::{Config, Format, Otlp};
+pub use config::{Config, Format, Log, Otlp};
+/// Renders the metrics page; `run_upkeep` is to be called every few seconds.
+pub use metrics_exporter_prometheus::PrometheusHandle as Prometheus;
+
 pub use init::{Error, Guard, init};

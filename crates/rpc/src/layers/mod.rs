@@ -11,7 +11,8 @@
 //! 4. **load shedding** stands before the credential: refusing must be cheap, and a flood of unknown keys must not reach
 //!    the store of keys.
 //! 5. **auth** makes the identity.
-//! 6. **rate limit** needs the identity, because it is one key's limit and not everybody's.
+//! 6. **stopping** ends streams when the process stops; inside the metrics, so that they are counted with their code.
+//! 7. **rate limit** needs the identity, because it is one key's limit and not everybody's.
 //!
 //! Sizes are limited below all of them, in the decoder ([`crate::MAX_REQUEST_BYTES`]) and in the handlers, where the
 //! field that is too large can be named.
@@ -22,6 +23,7 @@ mod body;
 mod deadline;
 mod observe;
 mod shed;
+mod stopping;
 mod throttle;
 mod trace;
 
@@ -33,6 +35,7 @@ use std::time::Duration;
 use elate_domain::HumanDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::service::Routes;
 use tower::util::BoxCloneSyncService;
@@ -96,6 +99,7 @@ pub struct Stack {
     authenticator: Arc<dyn Authenticator>,
     limits: Limits,
     limiter: Option<Arc<RateLimiter>>,
+    stop: CancellationToken,
 }
 
 impl fmt::Debug for Stack {
@@ -113,7 +117,7 @@ impl Stack {
     /// A stack with these limits.
     pub fn with_limits(authenticator: Arc<dyn Authenticator>, limits: Limits) -> Self {
         let limiter = limits.rate_limiter();
-        Self { authenticator, limits, limiter }
+        Self { authenticator, limits, limiter, stop: CancellationToken::new() }
     }
 
     /// Takes a limiter that is shared with another way in, so that a key can't have its rate twice.
@@ -123,9 +127,17 @@ impl Stack {
         self
     }
 
+    /// Ends streams when `stop` is cancelled.
+    #[must_use]
+    pub fn stop_with(mut self, stop: CancellationToken) -> Self {
+        self.stop = stop;
+        self
+    }
+
     /// The routes with all layers around them, in the order that the module's page explains.
     pub fn apply(&self, routes: Routes) -> GrpcService {
         let service = Around::new(throttle::Throttle::new(self.limiter.clone()), routes.prepare());
+        let service = Around::new(stopping::Stopping::new(self.stop.clone()), service);
         let service = Around::new(auth::Auth::new(Arc::clone(&self.authenticator)), service);
         let service =
             Around::new(shed::Shed::new(self.limits.max_in_flight, self.limits.max_streams), service);
