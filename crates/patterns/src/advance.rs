@@ -10,11 +10,16 @@ impl Pattern {
     /// Fires everything whose deadline is at or before `time` (log time), in order of deadline. One call for
     /// a long time does the same as many for its parts, so it does not matter how often it is called.
     pub fn advance<E: Clone>(&self, state: &mut PatternState<E>, time: i64, out: &mut impl Sink<E>) {
+        // what has no deadline is not due at the end of time either
+        let time = time.min(NEVER - 1);
         while state.wake_hint <= time {
+            if !self.skips() {
+                // matches do not concern each other, and all can go at once
+                self.expire(state, time, out);
+                return;
+            }
             let Some(due) = due(state).filter(|due| *due <= time) else { return };
-            // without a skip strategy matches do not concern each other, and all can go at once
-            let until = if self.skips() { due } else { time };
-            self.expire(state, until, out);
+            self.expire(state, due, out);
         }
     }
 
@@ -24,7 +29,7 @@ impl Pattern {
     /// earlier in the jump rules it out. For comparison with Flink; what comes out depends on the jumps.
     pub fn advance_at_once<E: Clone>(&self, state: &mut PatternState<E>, time: i64, out: &mut impl Sink<E>) {
         if due(state).is_some_and(|due| due <= time) {
-            self.expire(state, time, out);
+            self.expire(state, time.min(NEVER - 1), out);
         }
     }
 
@@ -41,12 +46,14 @@ impl Pattern {
     }
 
     fn expire<E: Clone>(&self, state: &mut PatternState<E>, until: i64, out: &mut impl Sink<E>) {
-        let mut expired = Vec::new();
+        let (mut expired, mut next) = (Vec::new(), NEVER);
         let mut stays = |partial: &Partial| {
             if partial.wake <= until {
                 expired.push(*partial);
+                return false;
             }
-            partial.wake > until
+            next = next.min(partial.wake);
+            true
         };
         if self.skips() {
             // put in anew one by one, as the reference does
@@ -57,6 +64,7 @@ impl Pattern {
         } else {
             state.partials.retain(|partial| stays(partial));
         }
+        state.wake_hint = next;
         // the order in which they stood decides between equal deadlines
         expired.sort_by_key(|partial| partial.wake);
         let mut complete = Vec::new();

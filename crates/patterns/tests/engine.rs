@@ -1,4 +1,5 @@
 //! What the engine does beyond the reference cases: conditions, late events, limits, sets.
+#![allow(clippy::unwrap_used, reason = "tests may unwrap, their helpers too")]
 
 use elate_patterns::{
     AfterMatch, Captures, ClassId, ConditionId, Contiguity, EventTest, FiredBy, Limits, NoConditions,
@@ -182,6 +183,26 @@ fn history_holds_its_deadlines_until_released() {
     assert!(machine.advance(i64::MAX - 1).is_empty());
     machine.pattern.release_held(&mut machine.state);
     assert_eq!(events(&machine.advance(1_000)), [[1]]);
+}
+
+#[test]
+fn what_has_no_deadline_stays_open() {
+    let mut machine = Machine::new(steps(vec![StepSpec::event("a", A), StepSpec::event("b", B)], None));
+    machine.event(A, 1, 0);
+    assert!(machine.advance(i64::MAX).is_empty());
+    assert_eq!((machine.state.open(), machine.pattern.next_deadline(&machine.state)), (1, None));
+}
+
+#[test]
+fn timeouts_can_be_silent() {
+    let mut machine = Machine::new(absence(50));
+    machine.pattern = machine.pattern.without_timeouts();
+    machine.event(A, 1, 0);
+    assert_eq!(events(&machine.advance(50)), [[1]], "an absence is no timeout");
+    let pair = steps(vec![StepSpec::event("a", A), StepSpec::event("b", B)], Some(50));
+    machine.pattern = Pattern::compile(&pair).unwrap().without_timeouts();
+    machine.event(A, 2, 100);
+    assert!(machine.advance(150).is_empty() && machine.state.is_empty());
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! The reference cases, and the same engine under its own steady clock.
+#![allow(clippy::unwrap_used, reason = "tests may unwrap, their helpers too")]
 
 mod support;
 

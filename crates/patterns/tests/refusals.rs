@@ -1,4 +1,5 @@
 //! What is refused when a pattern is published: where, and why.
+#![allow(clippy::unwrap_used, reason = "tests may unwrap, their helpers too")]
 
 use elate_patterns::{
     AfterMatch, Cause, ClassId, ConditionId, Contiguity, EventTest, Limits, Pattern, PatternSpec, Repeat,

@@ -1,4 +1,5 @@
 //! What holds for every pattern and every sequence of events.
+#![allow(clippy::unwrap_used, reason = "tests may unwrap, their helpers too")]
 
 mod brute_force;
 mod strategies;

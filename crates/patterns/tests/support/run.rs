@@ -131,7 +131,7 @@ impl Loader {
         let within_ms = case.pattern.stages.iter().filter_map(|stage| stage.within_ms).min();
         let limits = Limits { max_partial_matches: 100_000, max_captures: 1_000_000 };
         let steps = self.steps(&case.pattern.stages);
-        PatternSpec { steps, within_ms, after_match, limits, ..PatternSpec::default() }
+        PatternSpec { steps, within_ms, after_match, limits }
     }
 
     fn steps(&mut self, stages: &[Stage]) -> Vec<StepSpec> {
