@@ -1,6 +1,7 @@
 //! What a service gives to the loop: a pure step function, and a store for its rows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use elate_domain::{CustomerId, Event, RawJson, Record, Timestamp, WorkspaceId};
 use elate_storage::Transaction;
@@ -56,6 +57,35 @@ pub trait Processor: Send + Sync + 'static {
         loser: Merged<Self::State>,
         effects: &mut Effects<Self::Row>,
     ) -> Result<(), StepError>;
+
+    /// Whether [`Processor::step`] needs such an event at all. What nobody wants moves the offset and loads no state.
+    /// Must depend on the event alone, and never changes for events of the past.
+    fn wants(&self, _event: &Event) -> bool {
+        true
+    }
+
+    /// Asked after [`Processor::control`] took a record: how much of the partition's history before it shall be
+    /// replayed to [`Processor::replay`]. The partition stands still until that is done.
+    fn replay_window(
+        &self,
+        _partition: &Self::PartitionState,
+        _record: &Record,
+        _event: &Event,
+    ) -> Option<Duration> {
+        None
+    }
+
+    /// One record of the past, or a timer that the replay itself has set, for the definitions that a control record
+    /// brought. Builds state and timers; events and rows are dropped.
+    fn replay(
+        &self,
+        _partition: &Self::PartitionState,
+        _state: &mut Self::State,
+        _input: Input<'_>,
+        _effects: &mut Effects<Self::Row>,
+    ) -> Result<(), StepError> {
+        Ok(())
+    }
 }
 
 /// What a step is about.
@@ -167,7 +197,7 @@ impl<R> Effects<R> {
 pub struct Emission {
     /// One of [`elate_domain::system::name`], or a name that a definition gave (`emit` steps of plays).
     pub name: Arc<str>,
-    /// Whose timeline; `None` is the customer of the step.
+    /// Whose timeline; `None` is the customer of the step (from [`Processor::control`] a customer is required).
     pub customer: Option<CustomerId>,
     /// When it happened.
     pub occurred_at: Timestamp,
