@@ -91,6 +91,7 @@ impl Pattern {
                 state.partials.clear();
             }
         }
+        state.tidy();
     }
 
     /// Reports matches, as far as no earlier beginning can still rule them out.

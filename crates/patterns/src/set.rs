@@ -218,6 +218,11 @@ impl<E> SetState<E> {
         (self.heads, self.states) = open.unzip();
     }
 
+    fn open(&self) -> impl Iterator<Item = (PatternKey, &PatternState<E>)> {
+        let entries = self.heads.iter().map(|head| head.key).zip(&self.states);
+        entries.filter(|(_, state)| !state.is_empty())
+    }
+
     fn position(&self, key: PatternKey) -> Result<usize, usize> {
         self.heads.binary_search_by_key(&key, |head| head.key)
     }
@@ -229,12 +234,18 @@ impl<E> SetState<E> {
     }
 }
 
+/// Equal if the same is open.
+impl<E: PartialEq> PartialEq for SetState<E> {
+    fn eq(&self, other: &Self) -> bool {
+        self.open().eq(other.open())
+    }
+}
+
+impl<E: Eq> Eq for SetState<E> {}
+
 impl<E: Serialize> Serialize for SetState<E> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let entries = self.heads.iter().map(|head| head.key).zip(&self.states);
-        let open: Vec<(PatternKey, &PatternState<E>)> =
-            entries.filter(|(_, state)| !state.is_empty()).collect();
-        open.serialize(serializer)
+        serializer.collect_seq(self.open())
     }
 }
 

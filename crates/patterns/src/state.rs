@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::Store;
+use crate::store::{NONE, Store};
 
 /// No time: such a deadline never comes by itself.
 pub(crate) const NEVER: i64 = i64::MAX;
@@ -70,5 +70,16 @@ impl<E> PatternState<E> {
     /// The log time of the next deadline, if there is one.
     pub fn next_deadline(&self) -> Option<i64> {
         self.partials.iter().map(|partial| partial.wake).min().filter(|wake| *wake != NEVER)
+    }
+
+    /// Gives up room after many partial matches are gone, so that a state is stored no larger than it is.
+    pub(crate) fn tidy(&mut self) {
+        if !self.store.is_sparse() {
+            return;
+        }
+        let numbers = self.store.compact();
+        for partial in self.partials.iter_mut().chain(&mut self.completed) {
+            partial.node = numbers.get(partial.node as usize).copied().unwrap_or(NONE);
+        }
     }
 }

@@ -58,6 +58,7 @@ impl Pattern {
         }
         self.hand_over(state, &mut complete, FiredBy::Event, out);
         self.enforce_limits(state, FiredBy::Event, out);
+        state.tidy();
         occurrence.scratch.complete = complete;
     }
 }

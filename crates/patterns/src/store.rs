@@ -129,6 +129,28 @@ impl<E> Store<E> {
         self.free_node = NONE;
     }
 
+    /// Whether most of the room is for links that are gone.
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.nodes.len() >= 64 && self.live as usize * 4 < self.nodes.len()
+    }
+
+    /// Gives up the room of what is gone; returns the new number of each link by its old one.
+    pub(crate) fn compact(&mut self) -> Vec<u32> {
+        let nodes = renumber(self.nodes.iter().map(|node| node.holders > 0));
+        let events = renumber(self.events.iter().map(Option::is_some));
+        self.nodes.retain(|node| node.holders > 0);
+        for node in &mut self.nodes {
+            node.event = events[node.event as usize];
+            node.previous = nodes.get(node.previous as usize).copied().unwrap_or(NONE);
+        }
+        self.events.retain(Option::is_some);
+        self.nodes.shrink_to_fit();
+        self.events.shrink_to_fit();
+        self.free_node = NONE;
+        self.free_events = Vec::new();
+        nodes
+    }
+
     /// The chain from its last event back to its first.
     pub(crate) fn chain(&self, node: u32) -> Chain<'_, E> {
         Chain { store: self, node }
@@ -151,6 +173,17 @@ impl<E> Store<E> {
         captures.reverse();
         captures
     }
+}
+
+/// New numbers for what is live, in the old order.
+fn renumber(live: impl Iterator<Item = bool>) -> Vec<u32> {
+    let mut next = 0;
+    live.map(|is_live| {
+        let number = if is_live { next } else { NONE };
+        next += u32::from(is_live);
+        number
+    })
+    .collect()
 }
 
 /// Walks a chain backwards.

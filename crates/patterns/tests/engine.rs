@@ -293,10 +293,17 @@ fn an_empty_state_takes_no_room() {
     machine.event(C, 9, 0);
     assert_eq!(serde_json::to_string(&machine.state).unwrap(), fresh);
     for event in 0..200 {
-        machine.event(A, event, i64::from(event));
+        machine.event(A, event, i64::from(event) / 2);
     }
-    assert_eq!(machine.state.open(), 50);
-    assert!(serde_json::to_string(&machine.state).unwrap().len() < 50 * 300);
+    assert_eq!(machine.state.open(), 100);
+    assert!(serde_json::to_string(&machine.state).unwrap().len() < 100 * 300);
+    // one that stays keeps no room of those that went
+    let many = serde_json::to_string(&machine.state).unwrap().len();
+    machine.event(A, 1_000, 1_000);
+    machine.event(A, 1_001, 1_010);
+    let few = serde_json::to_string(&machine.state).unwrap().len();
+    assert!(few * 8 < many, "{few} {many}");
+    assert_eq!(events(&machine.advance(1_060)), [[1_000], [1_001]]);
     machine.advance(10_000);
     let after = serde_json::to_string(&machine.state).unwrap();
     assert!(after.len() < fresh.len() + 30, "{after}");

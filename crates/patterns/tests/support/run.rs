@@ -128,7 +128,7 @@ impl Loader {
             "SKIP_TO_LAST" => AfterMatch::SkipToLast(stage),
             other => panic!("unknown strategy {other}"),
         };
-        let within_ms = case.pattern.stages.iter().filter_map(|stage| stage.within_ms).min();
+        let within_ms = shortest_window(&case.pattern.stages);
         let limits = Limits { max_partial_matches: 100_000, max_captures: 1_000_000 };
         let steps = self.steps(&case.pattern.stages);
         PatternSpec { steps, within_ms, after_match, limits }
@@ -191,6 +191,12 @@ impl Loader {
         test.reads_captures = self.reading == Reading::Unremembered && test.condition.is_some();
         test
     }
+}
+
+/// The window of the whole pattern, on whichever stage it stands.
+fn shortest_window(stages: &[Stage]) -> Option<i64> {
+    let inner = |stage: &Stage| stage.group.as_deref().and_then(shortest_window);
+    stages.iter().flat_map(|stage| stage.within_ms.into_iter().chain(inner(stage))).min()
 }
 
 /// The name that a predicate wants, if it wants one, and the rest of it.
