@@ -125,3 +125,13 @@ fn moments_in_order_and_of_usual_weight_never_need_a_rebuild() {
     assert!(!deliver(&params, &mut state, &mut stored, common::moment(999, 0.05, -2.0), 0));
     agree(&params, &state, &stored).unwrap();
 }
+
+#[test]
+fn histories_that_end_at_one_instant_share_the_end() {
+    let params = params(1);
+    let stored: Vec<Moment> = (1..=6).map(|id| common::moment(id, 3.0, id as f64 - 4.0)).collect();
+    let mut state = DelightState::rebuild(&params, &stored[..3]);
+    let other = DelightState::rebuild(&params, &stored[3..]);
+    assert_eq!(state.merge(&params, other), Applied::Added);
+    agree(&params, &state, &stored).unwrap();
+}

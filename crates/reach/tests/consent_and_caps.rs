@@ -155,6 +155,15 @@ fn days_are_the_recipient_s() {
 }
 
 #[test]
+fn a_rolling_window_ends_exactly() {
+    let mut history = SendHistory::default();
+    history.record(sent("a", Timestamp(0), "email", ""));
+    let rules = [rule(1, CapWindow::RollingMillis(DAY))];
+    let capped = |at: i64| history.capped(&rules, "b", "email", "", Zone::UTC, Timestamp(at)).is_some();
+    assert!(capped(DAY - 1) && !capped(DAY));
+}
+
+#[test]
 fn several_rules_apply_at_once_by_channel_and_topic() {
     let mut history = SendHistory::default();
     let now = Timestamp(100 * DAY);

@@ -12,7 +12,7 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
 /// Zones with every kind of transition: an hour, half an hour, two hours, at midnight, twice a year by the moon, a
-/// lost day, and none.
+/// lost day; and at last two without any.
 const ZONES: [&str; 10] = [
     "Europe/Vienna",
     "America/New_York",
@@ -21,8 +21,8 @@ const ZONES: [&str; 10] = [
     "America/Havana",
     "Africa/Casablanca",
     "Pacific/Apia",
-    "Asia/Kathmandu",
     "Asia/Beirut",
+    "Asia/Kathmandu",
     "UTC",
 ];
 
@@ -48,6 +48,14 @@ fn any_window() -> impl Strategy<Value = QuietWindow> {
     )
 }
 
+/// The days, by their end, within which the zone's offset changed, 2011 to 2026.
+fn days_of_transition(zone: chrono_tz::Tz) -> Vec<Timestamp> {
+    let days = (1_293_840_000_000..1_798_761_600_000i64).step_by(86_400_000).map(Timestamp);
+    let changes =
+        |at: &Timestamp| local::offset_seconds(zone, at.plus_millis(DAY)) != local::offset_seconds(zone, *at);
+    days.filter(changes).map(|at| at.plus_millis(DAY)).collect()
+}
+
 proptest! {
     /// Transitions of 2011 to 2026 in all zones; the answer is the first minute that is not quiet.
     #[test]
@@ -63,6 +71,26 @@ proptest! {
         match counted {
             Some(counted) => prop_assert_eq!(found, Some(counted)),
             None => prop_assert!(found.is_none_or(|found| found.0 >= t.0 + 3 * DAY)),
+        }
+    }
+
+    /// The same where the clock is about to be set, which is where it is hard.
+    #[test]
+    fn next_allowed_counts_right_over_every_transition(
+        windows in prop::collection::vec(any_window(), 1..3),
+        name in prop::sample::select(&ZONES[..8]),
+        place in any::<prop::sample::Index>(),
+        minutes_before in 0i64..40 * 60,
+    ) {
+        let zone = zone(name).0;
+        let transitions = days_of_transition(zone);
+        let transition = transitions[place.index(transitions.len())];
+        let t = Timestamp(transition.0 / MINUTE * MINUTE - minutes_before * MINUTE);
+        let counted = (0..2 * 24 * 60).map(|n| t.plus_millis(n * MINUTE)).find(|at| !is_quiet(&windows, zone, *at));
+        let found = next_allowed(&windows, zone, t);
+        match counted {
+            Some(counted) => prop_assert_eq!(found, Some(counted)),
+            None => prop_assert!(found.is_none_or(|found| found.0 >= t.0 + 2 * DAY)),
         }
     }
 
@@ -114,6 +142,18 @@ fn seconds_within_a_minute_do_not_delay_the_end() {
         next_allowed(&night, Zone::UTC.0, at("2026-01-11T08:00:00.001Z")),
         Some(at("2026-01-11T08:00:00.001Z"))
     );
+}
+
+#[test]
+fn a_night_is_an_hour_shorter_when_the_clock_is_set_forward() {
+    let night = [window("22:00", "08:00")];
+    let vienna = zone("Europe/Vienna").0;
+    assert_eq!(next_allowed(&night, vienna, at("2026-03-28T22:00:00Z")), Some(at("2026-03-29T06:00:00Z")));
+    assert_eq!(next_allowed(&night, vienna, at("2026-10-24T22:00:00Z")), Some(at("2026-10-25T07:00:00Z")));
+    // What the clock steps back out of is open again, and quiet a second time later.
+    let short = [window("02:30", "03:00")];
+    assert_eq!(next_allowed(&short, vienna, at("2026-10-25T00:45:00Z")), Some(at("2026-10-25T01:00:00Z")));
+    assert!(is_quiet(&short, vienna, at("2026-10-25T01:45:00Z")));
 }
 
 #[test]
