@@ -31,9 +31,12 @@ export ELATE_CHECK_HELM=$TOOLS/kube/helm ELATE_CHECK_KUBECTL=$TOOLS/kube/kubectl
 if [ "${1:-}" != --no-image ]; then
   need_cargo
   need_command buildah buildah "builds the image without a daemon"
-  # The check is of the image, not of its speed: the dev profile builds in a fraction of the time.
+  # One service stands for all: they differ in the binary alone.
+  export ELATE_CHECK_SERVICE=${ELATE_IMAGE_SERVICE:-events}
   export ELATE_CHECK_BINARIES=${CARGO_TARGET_DIR:-$ROOT/target}/image
-  stage "static binary" deploy/docker/build-static.sh elate-events "$ELATE_CHECK_BINARIES" "${ELATE_IMAGE_PROFILE:-dev}" || exit 1
+  # The check is of the image, not of its speed: the dev profile builds in a fraction of the time.
+  stage "static binary" deploy/docker/build-static.sh "elate-$ELATE_CHECK_SERVICE" "$ELATE_CHECK_BINARIES" \
+    "${ELATE_IMAGE_PROFILE:-dev}" || exit 1
   tests+=(test_image)
 fi
 

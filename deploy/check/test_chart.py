@@ -138,6 +138,21 @@ class EveryRendering(unittest.TestCase):
                 if service != "events":
                     self.assertEqual(config["events"]["url"], f"http://shop-events:{events_port}")
 
+    def test_only_events_knows_redis(self):
+        for documents in self.each():
+            for name, template in pods(documents):
+                for container in containers(template):
+                    names = [variable["name"] for variable in container["env"]]
+                    self.assertEqual("ELATE_REDIS__URL" in names, "shop-events" in name, name)
+
+    def test_a_stop_ends_before_kubernetes_kills(self):
+        for documents in self.each():
+            for service in SERVICES:
+                config = yaml.safe_load(named(documents, "ConfigMap", f"shop-{service}")["data"]["config.yaml"])
+                grace = int(config["stop"]["grace"].removesuffix("s"))
+                spec = named(documents, "Deployment", f"shop-{service}")["spec"]["template"]["spec"]
+                self.assertEqual(grace, spec["terminationGracePeriodSeconds"] - 5)
+
     def test_addresses_with_passwords_come_from_secrets_only(self):
         for documents in self.each():
             self.assertEqual(of_kind(documents, "Secret"), [])
@@ -224,6 +239,7 @@ class RefusedValues(unittest.TestCase):
         },
         "a quantity that is none": {"services": {"events": {"resources": {"requests": {"cpu": "many"}}}}},
         "a service type that does not exist": {"services": {"events": {"service": {"type": "Public"}}}},
+        "no time to stop": {"terminationGracePeriodSeconds": 3},
         "an endpoint without a scheme": {"otlpEndpoint": "collector:4317"},
         "a network peer that is none": {"networkPolicy": {"apiFrom": [{"pods": "all"}]}},
     }

@@ -9,7 +9,9 @@ import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = pathlib.Path(os.environ["ELATE_CHECK_BINARIES"]) / "elate-events"
+SERVICE = os.environ["ELATE_CHECK_SERVICE"]
+NAME = f"elate-{SERVICE}"
+BINARY = pathlib.Path(os.environ["ELATE_CHECK_BINARIES"]) / NAME
 
 
 class Image(unittest.TestCase):
@@ -20,12 +22,12 @@ class Image(unittest.TestCase):
         # The context is small and ours: the Dockerfile and dist/, nothing of the work tree.
         cls.context = pathlib.Path(cls.scratch.name) / "context"
         (cls.context / "dist").mkdir(parents=True)
-        shutil.copy(BINARY, cls.context / "dist/elate-events")
+        shutil.copy(BINARY, cls.context / "dist" / NAME)
         cls.buildah(
-            "bud", "--isolation", "chroot", "--target", "prebuilt", "--build-arg", "BIN=elate-events",
-            "--file", str(ROOT / "deploy/docker/Dockerfile"), "--tag", "elate-events", str(cls.context),
+            "bud", "--isolation", "chroot", "--target", "prebuilt", "--build-arg", f"BIN={NAME}",
+            "--file", str(ROOT / "deploy/docker/Dockerfile"), "--tag", NAME, str(cls.context),
         )  # fmt: skip
-        cls.container = cls.buildah("from", "elate-events").strip()
+        cls.container = cls.buildah("from", NAME).strip()
         cls.addClassCleanup(cls.buildah, "rm", cls.container)
 
     @classmethod
@@ -47,7 +49,7 @@ class Image(unittest.TestCase):
         self.assertRegex(listing.stdout + listing.stderr, "statically linked|not a dynamic executable")
 
     def test_it_starts_serving_as_nobody(self):
-        config = json.loads(self.buildah("inspect", "--type", "image", "elate-events"))["OCIv1"]["config"]
+        config = json.loads(self.buildah("inspect", "--type", "image", NAME))["OCIv1"]["config"]
         self.assertEqual(config["User"], "65532:65532")
         self.assertEqual(config["Entrypoint"], ["/elate"])
         self.assertEqual(config["Cmd"], ["serve"])
@@ -57,6 +59,32 @@ class Image(unittest.TestCase):
         files = [str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() or path.is_symlink()]
         self.buildah("umount", self.container)
         self.assertEqual(files, ["elate"])
+
+    def test_it_takes_the_settings_that_the_chart_renders(self):
+        from chart import VALUES, named, render
+
+        for name, values in VALUES.items():
+            with self.subTest(values=name), tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+                file.write(named(render(values), "ConfigMap", f"shop-{SERVICE}")["data"]["config.yaml"])
+                file.flush()
+                environment = {
+                    "ELATE_DATABASE__URL": "postgres://elate:hidden-1@db/elate",
+                    "ELATE_REDIS__URL": "redis://:hidden-2@redis:6379/0",
+                    "ELATE_SERVICE_TOKEN": "hidden-3",
+                }
+                done = subprocess.run(
+                    [BINARY, "--config", file.name, "--print-config"], env=environment, capture_output=True, text=True, check=False
+                )
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn("listen: 0.0.0.0:", done.stdout)
+                self.assertNotIn("hidden", done.stdout)
+
+    def test_it_refuses_settings_that_do_not_exist(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            file.write("listne: 0.0.0.0:7400\n")
+            file.flush()
+            done = subprocess.run([BINARY, "--config", file.name, "--print-config"], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 64, done.stdout + done.stderr)
 
     def test_it_runs_in_an_empty_root(self):
         self.assertIn("elate", self.run_inside("/elate", "--version"))

@@ -30,7 +30,7 @@ def stores(folder: str) -> dict[str, str]:
     """Where the server keeps its data, as settings."""
     postgres = os.environ.get("ELATE_TEST_POSTGRES_URL")
     if not postgres:
-        return {"ELATE_DATABASE__URL": f"sqlite://{folder}/events.sqlite"}
+        return {"ELATE_DATABASE__URL": f"sqlite:{folder}/events.sqlite"}
     name = f"clients_{uuid.uuid4().hex}"
     psql = pathlib.Path(os.environ["ELATE_TEST_PG_BIN"]) / "psql"
     subprocess.run([psql, postgres, "--quiet", "--command", f"CREATE DATABASE {name}"], check=True)

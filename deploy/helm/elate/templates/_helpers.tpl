@@ -27,13 +27,17 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- printf "%s/%s-%s:%s" $image.registry $image.repository .service ($image.tag | default .root.Chart.AppVersion) }}
 {{- end }}
 
-{{/* The configuration file: what the chart knows, and over it what the values say. Secrets are not in it. */}}
+{{/*
+  The configuration file: what the chart knows, and over it what the values say. Secrets are not in it. The delay of a
+  stop lets load balancers notice first; its end comes before Kubernetes would kill the pod.
+*/}}
 {{- define "elate.config" -}}
 {{- $values := index .root.Values.services .service }}
 {{- $known := dict
       "listen" (printf "0.0.0.0:%v" $values.port)
       "admin_listen" (printf "0.0.0.0:%v" $values.adminPort)
-      "log" (dict "format" .root.Values.log.format "filter" .root.Values.log.filter) }}
+      "log" (dict "format" .root.Values.log.format "filter" .root.Values.log.filter)
+      "stop" (dict "delay" "3s" "grace" (printf "%ds" (sub (int .root.Values.terminationGracePeriodSeconds) 5))) }}
 {{- with .root.Values.otlpEndpoint }}
 {{- $_ := set $known "otlp" (dict "endpoint" .) }}
 {{- end }}
@@ -52,11 +56,13 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
     secretKeyRef:
       name: {{ $secrets.databases.existingSecret }}
       key: {{ index $secrets.databases.keys .service }}
+{{- if eq .service "events" }}
 - name: ELATE_REDIS__URL
   valueFrom:
     secretKeyRef:
       name: {{ $secrets.redis.existingSecret }}
       key: {{ $secrets.redis.key }}
+{{- end }}
 - name: ELATE_SERVICE_TOKEN
   valueFrom:
     secretKeyRef:
