@@ -1,1 +1,12 @@
-//! elate-journeys: under construction.
+//! The journeys service: promises, moments, recovery cases, journeys and plays.
+//!
+//! It follows the customer log and judges what customers live through against what they were entitled to expect,
+//! opens and watches recovery cases, keeps where each customer stands on each journey, and runs plays. Whatever it
+//! finds goes back to the log as an event; what it asks of notifications does so too.
+//!
+//! * [`model`] is pure: the step from (definitions, state, event, log time) to (state, effects).
+//! * [`store`] holds the read models that the list calls answer from.
+
+pub mod model;
+pub mod ports;
+pub mod store;

@@ -1,0 +1,63 @@
+//! Two customers turned out to be one: what was kept for the one who was merged away goes to the one who stays.
+
+use super::state::{CustomerState, PlayMemory, limits};
+
+/// Takes over everything that the survivor does not have itself. Where both have something of one kind and key, the
+/// survivor's stands: it is the older customer.
+pub(crate) fn merge(survivor: &mut CustomerState, loser: CustomerState) {
+    survivor.newest = survivor.newest.max(loser.newest);
+    survivor.late += loser.late;
+    survivor.dropped += loser.dropped;
+    survivor.profile.merge(loser.profile);
+    for (moment, habit) in loser.habits {
+        survivor.habits.entry(moment).or_insert(habit);
+    }
+    for (moment, slot) in loser.patterns {
+        let kept = survivor.patterns.entry(moment).or_insert_with(|| slot.clone());
+        if kept.fingerprint == slot.fingerprint {
+            for (key, held) in slot.keys {
+                kept.keys.entry(key).or_insert(held);
+            }
+        }
+        // The timer that stands is the loser's or the survivor's; the next event sets it right.
+        kept.timer = None;
+    }
+    let dropped = [
+        join(&mut survivor.promises, loser.promises, limits::PROMISES, |a, b| a.moment == b.moment && a.key == b.key),
+        join(&mut survivor.cases, loser.cases, limits::CASES, |a, b| a.touchpoint == b.touchpoint && a.key == b.key),
+        join(&mut survivor.journeys, loser.journeys, limits::JOURNEYS, |a, b| {
+            a.journey == b.journey && a.key == b.key
+        }),
+        join(&mut survivor.plays, loser.plays, limits::PLAYS, |a, b| a.play == b.play && a.key == b.key),
+        join(&mut survivor.completed, loser.completed, limits::COMPLETED, |a, b| a == b),
+    ];
+    survivor.dropped += dropped.iter().sum::<u64>();
+    survivor.held_out = survivor.held_out.or(loser.held_out);
+    for (play, memory) in loser.memory {
+        remember(survivor.memory.entry(play).or_default(), memory);
+    }
+}
+
+/// Appends what is not there yet, up to a limit; answers how many were left out.
+fn join<T>(kept: &mut Vec<T>, more: Vec<T>, limit: usize, same: impl Fn(&T, &T) -> bool) -> u64 {
+    let mut left_out = 0;
+    for item in more {
+        if kept.iter().any(|known| same(known, &item)) || kept.len() >= limit {
+            left_out += 1;
+        } else {
+            kept.push(item);
+        }
+    }
+    left_out
+}
+
+fn remember(kept: &mut PlayMemory, loser: PlayMemory) {
+    kept.held_out = kept.held_out.or(loser.held_out);
+    kept.evaluations = kept.evaluations.max(loser.evaluations);
+    let more = loser.entered.into_iter().filter(|(key, _)| !kept.entered.iter().any(|(known, _)| known == key));
+    let more: Vec<_> = more.collect();
+    kept.entered.extend(more);
+    kept.entered.sort_by_key(|(_, at)| *at);
+    let over = kept.entered.len().saturating_sub(limits::KEYS);
+    kept.entered.drain(..over);
+}

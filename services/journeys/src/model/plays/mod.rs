@@ -1,0 +1,53 @@
+//! Plays: what is done when something happens to a customer.
+//!
+//! | file | what it decides |
+//! |---|---|
+//! | `trigger` | whether an event starts a play, and with which key |
+//! | `entry` | whether the customer may enter, and why not |
+//! | `run` | steps, from the entry or the end of a wait to the next wait |
+//! | `react` | what events and time do to instances that wait |
+//! | `wait` | when a wait ends |
+//! | `path` | where a step stands |
+//! | `log` | what is said of it all |
+//!
+//! Plays are started by events alone, Elate's own judgements included: those are acted on when they come back from
+//! the log, so that a live run, a replay and a simulation do the same in the same order.
+
+mod entry;
+mod log;
+mod path;
+mod react;
+mod run;
+mod trigger;
+mod wait;
+
+use elate_manifest::expression::Value;
+use elate_manifest::spec;
+use elate_manifest::spec::Trigger;
+
+pub(crate) use entry::{Standing, evaluate, holdout_rule};
+pub(crate) use react::{event as react, wait_ended};
+pub(crate) use trigger::{Triggered, triggered};
+
+/// A play as it was worded in one version.
+#[derive(Debug, Clone)]
+pub(crate) struct Play {
+    /// The Play manifest.
+    pub(crate) name: String,
+    /// The version of the definitions.
+    pub(crate) version: u64,
+    /// Which instance an event belongs to: the play's own key, or that of the moment that triggers it.
+    pub(crate) event_key: Option<Value>,
+    pub(crate) spec: spec::Play,
+}
+
+impl Play {
+    /// The moment whose judgements or promises trigger it.
+    pub(crate) fn triggering_moment(&self) -> Option<&str> {
+        match &self.spec.trigger {
+            Trigger::Moment(trigger) => Some(trigger.name.as_str()),
+            Trigger::Promise(trigger) => Some(trigger.moment.as_str()),
+            Trigger::Score(_) | Trigger::Stage(_) | Trigger::Case(_) | Trigger::Event(_) => None,
+        }
+    }
+}

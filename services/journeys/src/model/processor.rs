@@ -1,0 +1,365 @@
+//! The processor: hands records and deadlines to the parts that they concern.
+//!
+//! Most events concern no definition. For those only the name is looked up; nothing of them is read, and the state
+//! notes no more than how new they were.
+
+use std::time::Duration;
+
+use elate_consumer::{Effects, Input, Merged, Processor, StepError};
+use elate_domain::system::{
+    DefinitionsPublished, ImportMark, MomentJudged, PauseChanged, PreferencesChanged, name,
+};
+use elate_domain::{CustomerId, Event, EventType, Record, Timestamp, WorkspaceId};
+use elate_manifest::expression::EventView;
+use elate_manifest::pattern::PatternConditions;
+use elate_patterns::{Occurrence, Scratch};
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::definitions::{Cache, Definitions, Target};
+use super::moments::{self, Kind, Seen};
+use super::partition::{PartitionState, WorkspaceState};
+use super::plays::{self, Standing};
+use super::promises::Alarm;
+use super::rows::{DefinitionsRow, MergedRow, Owner, Row};
+use super::state::CustomerState;
+use super::turn::Turn;
+use super::{ALLOWED_LATENESS_MILLIS, cases, journeys, merge, promises};
+
+/// The processor of the journeys service.
+#[derive(Debug, Default)]
+pub struct Journeys {
+    cache: Cache,
+}
+
+impl Processor for Journeys {
+    const SERVICE: &'static str = "journeys";
+    type State = CustomerState;
+    type PartitionState = PartitionState;
+    type Row = Row;
+
+    fn control(
+        &self,
+        partition: &mut PartitionState,
+        record: &Record,
+        event: &Event,
+        effects: &mut Effects<Row>,
+    ) -> Result<(), StepError> {
+        let workspace = &event.workspace;
+        match &*event.name {
+            name::DEFINITIONS_PUBLISHED => publish(partition, record, event, effects)?,
+            name::PAUSE_CHANGED => partition.pause(workspace, payload::<PauseChanged>(event)?),
+            name::IMPORT_BEGUN => partition.import(workspace, payload::<ImportMark>(event)?, true),
+            name::IMPORT_ENDED => partition.import(workspace, payload::<ImportMark>(event)?, false),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn step(
+        &self,
+        partition: &PartitionState,
+        state: &mut CustomerState,
+        input: Input<'_>,
+        effects: &mut Effects<Row>,
+    ) -> Result<(), StepError> {
+        let kept = partition.workspace(input.workspace());
+        match input {
+            Input::Record { record, event } => self.record(kept, state, record, event, effects),
+            Input::Timer { workspace, customer, key, deadline } => {
+                if let Some(kept) = kept {
+                    let turn = turn(workspace, customer, deadline, true, effects);
+                    self.timer(kept, state, turn, key);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn merge(
+        &self,
+        _partition: &PartitionState,
+        survivor: &mut CustomerState,
+        loser: Merged<CustomerState>,
+        effects: &mut Effects<Row>,
+    ) -> Result<(), StepError> {
+        merge::merge(survivor, loser.state);
+        effects.row(Row::Merged(MergedRow {
+            workspace: loser.workspace,
+            loser: loser.loser,
+            survivor: loser.survivor,
+        }));
+        Ok(())
+    }
+
+    fn replay_window(&self, partition: &PartitionState, record: &Record, event: &Event) -> Option<Duration> {
+        if &*event.name != name::DEFINITIONS_PUBLISHED {
+            return None;
+        }
+        let published: DefinitionsPublished = payload(event).ok()?;
+        let kept = partition.workspace(&event.workspace)?;
+        // A version that was in force already brings nothing new; neither does one that changes only plays.
+        let brings = kept.version == published.version && kept.since_offset == record.offset && !kept.fresh.is_empty();
+        (brings && published.replay_millis > 0).then(|| Duration::from_millis(published.replay_millis))
+    }
+
+    fn replay(
+        &self,
+        partition: &PartitionState,
+        state: &mut CustomerState,
+        input: Input<'_>,
+        effects: &mut Effects<Row>,
+    ) -> Result<(), StepError> {
+        let Some(kept) = partition.workspace(input.workspace()) else { return Ok(()) };
+        match input {
+            Input::Record { record, event } => {
+                let definitions = self.cache.definitions(&event.workspace, kept);
+                let mut turn = turn(&event.workspace, event.customer, record.received_at, false, effects);
+                let fresh = |target: Target| kept.fresh.contains(&definitions.id_of(target));
+                let targets = definitions.interests.of(event).filter(|target| fresh(*target));
+                let view = EventView::new(event, record.received_at);
+                tell(state, &mut turn, &definitions, targets, &view, Timeliness { late: false, historical: true });
+            }
+            Input::Timer { workspace, customer, key, deadline } => {
+                let turn = turn(workspace, customer, deadline, false, effects);
+                self.timer(kept, state, turn, key);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// When an event came, compared with others.
+#[derive(Debug, Clone, Copy)]
+struct Timeliness {
+    /// Too late for patterns.
+    late: bool,
+    /// Part of an import, or of a replay.
+    historical: bool,
+}
+
+impl Journeys {
+    /// The definitions that are in force in a workspace.
+    pub(crate) fn definitions(&self, workspace: &WorkspaceId, kept: &WorkspaceState) -> std::sync::Arc<Definitions> {
+        self.cache.definitions(workspace, kept)
+    }
+
+    fn record(
+        &self,
+        kept: Option<&WorkspaceState>,
+        state: &mut CustomerState,
+        record: &Record,
+        event: &Event,
+        effects: &mut Effects<Row>,
+    ) -> Result<(), StepError> {
+        let late = note(state, event)?;
+        let Some(kept) = kept.filter(|kept| kept.version > 0) else { return Ok(()) };
+        let definitions = self.definitions(&event.workspace, kept);
+        let targets = definitions.interests.of(event);
+        let is_judgement = &*event.name == name::MOMENT_JUDGED;
+        if targets.clone().next().is_none() && state.plays.is_empty() && !is_judgement {
+            return Ok(());
+        }
+        let live = !event.historical || kept.historical_effects();
+        let mut turn = turn(&event.workspace, event.customer, record.received_at, live, effects);
+        let view = EventView::new(event, record.received_at);
+        if is_judgement {
+            judged(state, &mut turn, &definitions, &payload(event)?);
+        }
+        let timeliness = Timeliness { late, historical: event.historical };
+        tell(state, &mut turn, &definitions, targets.clone(), &view, timeliness);
+        let standing = Standing { workspace: kept, definitions: &definitions };
+        if live && !state.plays.is_empty() {
+            let find = |name: &str, version| self.cache.play(&event.workspace, kept, name, version);
+            plays::react(state, &mut turn, standing, &find, &view);
+        }
+        if !late {
+            start_plays(state, &mut turn, standing, targets, &view);
+        }
+        Ok(())
+    }
+
+    fn timer(&self, kept: &WorkspaceState, state: &mut CustomerState, mut turn: Turn<'_>, key: &str) {
+        let workspace = turn.owner.workspace.clone();
+        let definitions = self.definitions(&workspace, kept);
+        let Some((family, rest)) = key.split_once(':') else { return };
+        let (id, what) = rest.split_once(':').unwrap_or((rest, ""));
+        match (family, Uuid::parse_str(id)) {
+            ("pattern", _) => advance(state, &mut turn, &definitions, rest),
+            ("promise", Ok(id)) => alarm(state, &mut turn, &definitions, id, Alarm::parse(what)),
+            ("case", Ok(id)) => cases::window_closed(state, &mut turn, id),
+            ("journey", Ok(id)) => journeys::abandoned(state, &mut turn, id),
+            ("play", Ok(id)) => {
+                let standing = Standing { workspace: kept, definitions: &definitions };
+                let find = |name: &str, version| self.cache.play(&workspace, kept, name, version);
+                plays::wait_ended(state, &mut turn, standing, &find, id);
+            }
+            // A timer of an earlier version of the software.
+            _ => {}
+        }
+    }
+}
+
+fn turn<'a>(
+    workspace: &WorkspaceId,
+    customer: CustomerId,
+    now: Timestamp,
+    live: bool,
+    effects: &'a mut Effects<Row>,
+) -> Turn<'a> {
+    Turn { owner: Owner { workspace: workspace.clone(), customer }, now, live, effects }
+}
+
+fn publish(
+    partition: &mut PartitionState,
+    record: &Record,
+    event: &Event,
+    effects: &mut Effects<Row>,
+) -> Result<(), StepError> {
+    let published: DefinitionsPublished = payload(event)?;
+    let version = published.version;
+    let manifests = serde_json::to_string(&published.manifests)
+        .map_err(|error| StepError { reason: format!("the manifests can't be written: {error}") })?;
+    if partition.publish(&event.workspace, record.offset, published) {
+        effects.row(Row::Definitions(DefinitionsRow {
+            workspace: event.workspace.clone(),
+            partition: record.partition,
+            version,
+            offset: record.offset.0,
+            switched_at: record.received_at,
+            manifests,
+        }));
+    }
+    Ok(())
+}
+
+/// The payload of one of Elate's own events. One that can't be read is set aside with the reason.
+fn payload<T: DeserializeOwned>(event: &Event) -> Result<T, StepError> {
+    event.properties.read().map_err(|error| StepError { reason: format!("{}: {error}", event.name) })
+}
+
+/// Notes what every event tells, whatever the definitions; answers whether it is late.
+fn note(state: &mut CustomerState, event: &Event) -> Result<bool, StepError> {
+    if event.event_type == EventType::System {
+        if &*event.name == name::PREFERENCES_CHANGED {
+            state.profile.prefer(payload::<PreferencesChanged>(event)?);
+        }
+        // Elate's own events follow from others; they neither come late nor make others late.
+        return Ok(false);
+    }
+    state.profile.identify(event);
+    let newest = *state.newest.get_or_insert(event.occurred_at);
+    let late = newest.millis_since(event.occurred_at) > ALLOWED_LATENESS_MILLIS;
+    state.newest = Some(newest.max(event.occurred_at));
+    state.late += u64::from(late);
+    Ok(late)
+}
+
+/// A judgement came back from the log: recovery cases and journeys take note of it.
+fn judged(state: &mut CustomerState, turn: &mut Turn<'_>, definitions: &Definitions, moment: &MomentJudged) {
+    cases::judged(state, turn, moment, definitions.recovery_window_millis(&moment.journey));
+    if let Some(journey) = definitions.journey(&moment.journey) {
+        journeys::judged(state, turn, journey, moment);
+    }
+}
+
+/// Lets an event happen to the moments and journeys that it may concern.
+fn tell(
+    state: &mut CustomerState,
+    turn: &mut Turn<'_>,
+    definitions: &Definitions,
+    targets: impl Iterator<Item = Target>,
+    event: &EventView,
+    timeliness: Timeliness,
+) {
+    let listens = definitions.interests.has_name(name::PATTERN_TIMED_OUT);
+    let mut patterns = Vec::new();
+    for target in targets {
+        match target {
+            Target::Moment(place) => {
+                let Some(moment) = definitions.moments.get(place as usize) else { continue };
+                match &moment.kind {
+                    Kind::Promise(rules) => promises::event(state, turn, rules, event),
+                    Kind::Single(single) if !timeliness.late => moments::judge(state, turn, moment, single, event),
+                    Kind::Pattern(pattern) if !timeliness.late => patterns.push((moment, pattern)),
+                    Kind::Single(_) | Kind::Pattern(_) => {}
+                }
+            }
+            Target::Journey(place) if !timeliness.late => {
+                if let Some(journey) = definitions.journeys.get(place as usize) {
+                    journeys::event(state, turn, journey, event);
+                }
+            }
+            Target::Journey(_) | Target::Play(_) => {}
+        }
+    }
+    if patterns.is_empty() {
+        return;
+    }
+    let keeps_context = patterns.iter().any(|(_, pattern)| pattern.compiled.keeps_context);
+    let captured = super::kept(event, keeps_context);
+    let traits = state.profile.traits().clone();
+    let mut conditions = PatternConditions::new(&definitions.words, event, &traits);
+    let mut scratch = Scratch::default();
+    let class = definitions.words.class_of(&event.name);
+    let times = moments::times(event);
+    let occurrence = Occurrence::new(&captured, class, times, &mut conditions, &mut scratch)
+        .overdue(moments::overdue(timeliness.historical));
+    let mut seen = Seen { event, occurrence, historical: timeliness.historical };
+    for (moment, pattern) in patterns {
+        moments::step(state, turn, moment, pattern, &mut seen, listens);
+    }
+}
+
+fn start_plays(
+    state: &mut CustomerState,
+    turn: &mut Turn<'_>,
+    standing: Standing<'_>,
+    targets: impl Iterator<Item = Target>,
+    event: &EventView,
+) {
+    let places = targets.filter_map(|target| match target {
+        Target::Play(place) => Some(place as usize),
+        Target::Moment(_) | Target::Journey(_) => None,
+    });
+    let mut places: Vec<usize> = places.collect();
+    // Plays stand in the order of their priority.
+    places.sort_unstable();
+    for place in places {
+        let Some(play) = standing.definitions.plays.get(place) else { continue };
+        if let Some(triggered) = plays::triggered(play, state, turn, event) {
+            plays::evaluate(state, turn, standing, play, triggered, event);
+        }
+    }
+}
+
+/// The deadline of a pattern has passed.
+fn advance(state: &mut CustomerState, turn: &mut Turn<'_>, definitions: &Definitions, moment: &str) {
+    let found = definitions.moment(moment).map(|definition| (definition, &definition.kind));
+    let Some((definition, Kind::Pattern(pattern))) = found else {
+        // The definition is gone, or is no pattern any more: what it had begun is of no use.
+        state.patterns.remove(moment);
+        return;
+    };
+    let listens = definitions.interests.has_name(name::PATTERN_TIMED_OUT);
+    moments::advance(state, turn, definition, pattern, listens);
+}
+
+/// A deadline of a promise has passed.
+fn alarm(
+    state: &mut CustomerState,
+    turn: &mut Turn<'_>,
+    definitions: &Definitions,
+    promise: Uuid,
+    alarm: Option<Alarm>,
+) {
+    let Some(place) = state.promises.iter().position(|known| known.id == promise) else { return };
+    match (definitions.promises(&state.promises[place].moment), alarm) {
+        (Some(rules), Some(alarm)) => promises::fire(state, turn, rules, place, alarm),
+        // Nobody judges it any more, so nobody is promised anything any more.
+        (None, _) => {
+            state.promises.remove(place);
+        }
+        (Some(_), None) => {}
+    }
+}

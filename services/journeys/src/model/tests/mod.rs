@@ -1,0 +1,1 @@
+//! Stories under log time.

@@ -1,0 +1,64 @@
+//! The read models: tables that are written in the loop's transaction and read by the list calls.
+//!
+//! No query can be made without a workspace: [`query::Select`] puts the filter in, and everything here goes through
+//! it. What is in these tables follows from the log alone; they can be emptied and built again.
+
+mod migrations;
+mod query;
+mod read;
+mod words;
+mod write;
+
+use elate_domain::{CustomerId, WorkspaceId};
+use elate_storage::{Database, Error, Transaction, execute};
+
+pub use migrations::ReadModels;
+pub use read::{CaseFilter, InstanceFilter, PartitionVersion, PromiseFilter};
+
+use crate::model::rows::Row;
+use crate::ports::After;
+
+/// The tables that hold rows of customers.
+const TABLES: &[&str] = &[
+    "promises",
+    "moments",
+    "recovery_cases",
+    "journey_instances",
+    "play_instances",
+    "play_steps",
+    "play_evaluations",
+];
+
+/// The service's database as the loop writes it and the list calls read it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    database: Database,
+}
+
+impl Store {
+    /// Over an open, migrated database.
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+}
+
+#[async_trait::async_trait]
+impl elate_consumer::ProcessorStore<Row> for Store {
+    async fn write(&self, tx: &Transaction, rows: Vec<Row>) -> Result<(), Error> {
+        write::write(tx, rows).await
+    }
+
+    async fn purge(
+        &self,
+        tx: &Transaction,
+        workspace: &WorkspaceId,
+        customer: CustomerId,
+    ) -> Result<u64, Error> {
+        let mut removed = 0;
+        for table in TABLES {
+            let sql = format!("DELETE FROM {table} WHERE workspace = $1 AND customer_id = $2");
+            removed += execute(tx, &sql, [workspace.as_str().into(), customer.0.into()]).await?;
+        }
+        Ok(removed)
+    }
+}
