@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use crate::problem::{At, nearest};
 
 /// Readings of one document; each finds one problem, or tries one replacement.
-const MAX_READINGS: usize = 400;
+const MAX_READINGS: usize = 200;
 
 /// What a reading came to.
 pub(crate) struct Reading<T> {
@@ -38,6 +38,10 @@ pub(crate) fn read<T: DeserializeOwned>(json: &Json, base: &str) -> Reading<T> {
         let tried = replacements.get(&place).copied();
         if tried.is_none() {
             problems.push(fault.problem(base, &place, &message));
+        }
+        if place.is_empty() {
+            // Not even an object: there is nothing to look at in it.
+            break;
         }
         if let Fault::UnknownField(_) = fault {
             if !remove(&mut patched, &place) {
@@ -130,7 +134,24 @@ fn other(path: String, message: &str) -> At {
     if message.starts_with("invalid value: map, expected map with a single key") {
         return At::new(path, "must say exactly one thing").hint("make each a step of its own");
     }
-    At::new(path, message)
+    At::new(path, plain(message))
+}
+
+/// The deserialiser's words for types, as people say them.
+fn plain(message: &str) -> String {
+    let Some((found, expected)) = message.rsplit_once("expected ") else { return message.to_owned() };
+    let expected = match expected {
+        "i32" | "u16" | "u32" | "u64" => "a whole number",
+        "f64" => "a number",
+        "a string" | "a borrowed string" => "a text",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        "a boolean" => "true or false",
+        other if other.starts_with("struct ") => "an object",
+        other if other.starts_with("enum ") || other.starts_with("string or map") => "a word, or an object",
+        other => other,
+    };
+    format!("{found}expected {expected}")
 }
 
 /// The words in backquotes.

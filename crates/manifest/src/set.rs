@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::check;
+use crate::expression;
 use crate::lenient;
 use crate::problem::{At, Problem};
 use crate::read;
@@ -45,8 +46,8 @@ pub(crate) struct Draft {
     pub(crate) index: Option<usize>,
     pub(crate) id: Id,
     pub(crate) spec: Option<Spec>,
-    /// Whether it is free of problems in its form, so that others may be checked against what it says.
-    pub(crate) sound: bool,
+    /// What is wrong with it by itself. Others may be checked against what it says only where that is nothing.
+    pub(crate) own: Vec<At>,
 }
 
 impl Set {
@@ -64,6 +65,11 @@ impl Set {
     /// The set after documents were added or replaced and others deleted. It is checked as a whole: what a play
     /// still sends cannot be deleted.
     pub fn apply(&self, documents: Vec<Json>, delete: &[Id]) -> Result<Self, Vec<Problem>> {
+        // One reading may meet an expression many times.
+        expression::remembering(|| self.apply_all(documents, delete))
+    }
+
+    fn apply_all(&self, documents: Vec<Json>, delete: &[Id]) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut kept = self.documents.clone();
         for id in delete {
@@ -96,7 +102,7 @@ impl Set {
             index: None,
             id: document.id.clone(),
             spec: Some(document.spec.clone()),
-            sound: true,
+            own: Vec::new(),
         }));
         problems.extend(check::references(&drafts));
         problems.sort();
@@ -236,50 +242,50 @@ struct Header {
 /// Reads one document. What is wrong goes to `problems`; what can be told in spite of it comes back.
 fn read_document(index: usize, json: Json, problems: &mut Vec<Problem>) -> Option<(Draft, Option<Document>)> {
     let label = label(&json);
-    if let Err(problem) = read::check_limits(&json) {
-        problems.push(Problem::of_document(index, &label, problem));
-        return None;
-    }
-    let lenient::Reading { value: header, problems: mut found } = lenient::read::<Header>(&json, "");
-    let Some(header) = header else {
-        problems.extend(found.into_iter().map(|at| Problem::of_document(index, &label, at)));
-        return None;
+    let (draft, document) = match read::check_limits(&json) {
+        Ok(()) => read_bounded(index, json),
+        Err(problem) => (Err(vec![problem]), None),
     };
-    if header.api_version != API_VERSION && !found.iter().any(|at| at.path == "apiVersion") {
+    let own = match &draft {
+        Ok(draft) => &draft.own,
+        Err(own) => own,
+    };
+    problems.extend(own.iter().cloned().map(|at| Problem::of_document(index, &label, at)));
+    draft.ok().map(|draft| (draft, document))
+}
+
+/// Reads a document of bounded size and depth: what is known of it (or only what is wrong, where not even its kind
+/// and name could be read), and the document if it is right.
+fn read_bounded(index: usize, json: Json) -> (Result<Draft, Vec<At>>, Option<Document>) {
+    let lenient::Reading { value: header, problems: mut own } = lenient::read::<Header>(&json, "");
+    let Some(header) = header else { return (Err(own), None) };
+    if header.api_version != API_VERSION && !own.iter().any(|at| at.path == "apiVersion") {
         let reason = format!("{:?} is not known", header.api_version);
-        found.push(At::new("apiVersion", reason).hint(format!("write {API_VERSION}")));
+        own.push(At::new("apiVersion", reason).hint(format!("write {API_VERSION}")));
     }
-    // A replaced kind or name is none: neither the content nor references to it could be checked by it.
-    let anonymous =
-        found.iter().any(|at| matches!(at.path.as_str(), "kind" | "metadata" | "metadata.name" | ""));
-    let kind_is_known = !found.iter().any(|at| at.path == "kind" || at.path.is_empty());
+    // A kind or name that stands in for a broken one is none: nothing can be checked by it.
+    let anonymous = own.iter().any(|at| matches!(at.path.as_str(), "kind" | "metadata" | "metadata.name"));
     let mut spec = None;
-    if kind_is_known {
+    if !own.iter().any(|at| at.path == "kind") {
         let content = header.spec.unwrap_or_else(|| Json::Object(serde_json::Map::new()));
         let reading = Spec::read(header.kind, &content);
-        if let Some(read) = &reading.value {
-            let own = check::document(&header.metadata, read);
-            found.extend(
-                own.into_iter().filter(|at| !reading.problems.iter().any(|known| known.overlaps(at))),
-            );
-        }
-        found.extend(reading.problems);
+        own.extend(reading.problems);
         spec = reading.value;
     }
-    let sound = found.is_empty();
-    problems.extend(found.into_iter().map(|at| Problem::of_document(index, &label, at)));
+    if let Some(read) = &spec {
+        // What stands in for something that could not be read is not to be judged.
+        let judged = check::document(&header.metadata, read).into_iter();
+        let judged: Vec<At> = judged.filter(|at| !own.iter().any(|known| known.overlaps(at))).collect();
+        own.extend(judged);
+    }
     if anonymous {
-        return None;
+        return (Err(own), None);
     }
     let id = Id::new(header.kind, header.metadata.name.clone());
-    let document = match (&spec, sound) {
-        (Some(spec), true) => {
-            let json = sorted(json);
-            Some(Document { id: id.clone(), metadata: header.metadata, spec: spec.clone(), json })
-        }
-        _ => None,
-    };
-    Some((Draft { index: Some(index), id, spec, sound }, document))
+    let right = spec.clone().filter(|_| own.is_empty());
+    let document =
+        right.map(|spec| Document { id: id.clone(), metadata: header.metadata, spec, json: sorted(json) });
+    (Ok(Draft { index: Some(index), id, spec, own }), document)
 }
 
 /// Kind and name of a document that may be wrong in every respect.

@@ -25,7 +25,8 @@ pub(crate) fn references(drafts: &[Draft]) -> Vec<Problem> {
             Some(Spec::Journey(_) | Spec::Template(_) | Spec::Channel(_) | Spec::Score(_)) | None => {}
         }
         let label = draft.id.to_string();
-        all.extend(problems.0.into_iter().map(|at| match draft.index {
+        let judged = problems.0.into_iter().filter(|at| !draft.own.iter().any(|known| known.overlaps(at)));
+        all.extend(judged.map(|at| match draft.index {
             Some(index) => Problem::of_document(index, &label, at),
             None => Problem::of_stored(&draft.id, at),
         }));
@@ -63,7 +64,7 @@ impl<'a> World<'a> {
     fn find(&self, kind: Kind, name: &Name) -> Found<'a> {
         match self.drafts.get(&Id::new(kind, name.clone())) {
             None => Found::Missing,
-            Some(Draft { spec: Some(spec), sound: true, .. }) => Found::Sound(spec),
+            Some(Draft { spec: Some(spec), own, .. }) if own.is_empty() => Found::Sound(spec),
             Some(_) => Found::Broken,
         }
     }

@@ -19,6 +19,7 @@ mod value;
 
 pub use condition::{Condition, Holds};
 pub use event::{EventView, LazyJson};
+pub(crate) use program::remembering;
 pub use program::{CompileError, Uses};
 pub use scope::{Captured, NoCaptures, Scope, StepCaptures};
 pub use value::{Miss, Quantity, Value};

@@ -1,6 +1,7 @@
 //! One compiled expression, whatever it results in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::IdedExpr;
@@ -91,8 +92,36 @@ struct Inner {
     uses: Uses,
 }
 
+thread_local! {
+    // `None` outside of `remembering`: a compiler that is called once needs no memory.
+    static REMEMBERED: RefCell<Option<HashMap<String, Result<Program, CompileError>>>> = const { RefCell::new(None) };
+}
+
+/// Compiles each text only once for as long as `work` goes on, in this thread.
+pub(crate) fn remembering<T>(work: impl FnOnce() -> T) -> T {
+    REMEMBERED.with_borrow_mut(|remembered| *remembered = Some(HashMap::new()));
+    let result = work();
+    REMEMBERED.with_borrow_mut(|remembered| *remembered = None);
+    result
+}
+
 impl Program {
     pub(super) fn compile(text: &str) -> Result<Self, CompileError> {
+        let known = REMEMBERED
+            .with_borrow(|remembered| remembered.as_ref().and_then(|known| known.get(text).cloned()));
+        if let Some(known) = known {
+            return known;
+        }
+        let compiled = Self::compile_anew(text);
+        REMEMBERED.with_borrow_mut(|remembered| {
+            if let Some(known) = remembered {
+                known.insert(text.to_owned(), compiled.clone());
+            }
+        });
+        compiled
+    }
+
+    fn compile_anew(text: &str) -> Result<Self, CompileError> {
         let length = text.chars().count();
         if text.trim().is_empty() {
             return Err(CompileError::Empty);
@@ -130,8 +159,22 @@ impl Program {
     }
 }
 
+/// The parser's first complaint, without its list of everything that might have stood there instead.
 fn first_line(errors: &cel::ParseErrors) -> String {
     let text = errors.to_string();
     let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("it cannot be read");
-    line.trim().trim_start_matches("ERROR: ").to_owned()
+    let line = line.trim().trim_start_matches("ERROR: ");
+    let (place, complaint) = match line.strip_prefix("<input>:").and_then(|rest| rest.split_once(": ")) {
+        Some((place, complaint)) => (place.rsplit(':').next(), complaint),
+        None => (None, line),
+    };
+    let complaint = complaint
+        .trim_start_matches("Syntax error: ")
+        .replace("mismatched input '<EOF>'", "it ends too early")
+        .replace("mismatched input", "unexpected");
+    let complaint = complaint.split(" expecting ").next().unwrap_or_default();
+    match place {
+        Some(column) => format!("{complaint} at character {column}"),
+        None => complaint.to_owned(),
+    }
 }
