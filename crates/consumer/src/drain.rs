@@ -161,14 +161,16 @@ impl Outbox {
         loop {
             let mut notified = std::pin::pin!(self.room.notified());
             notified.as_mut().enable();
-            let state = self.lock();
-            let empty = state.waiting == 0 && !state.queues.values().any(|queue| queue.more);
-            drop(state);
-            if empty {
+            if self.is_drained() {
                 return;
             }
             notified.await;
         }
+    }
+
+    fn is_drained(&self) -> bool {
+        let state = self.lock();
+        state.waiting == 0 && !state.queues.values().any(|queue| queue.more)
     }
 
     /// A lane whose rows must be read from the database.

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use elate_domain::HumanDuration;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How the loop works. Part of a service's configuration, under `consumer`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// How long a lease lives without being renewed; it is renewed three times as often. A dead member's partitions
     /// stand still for at most this long.
+    #[schemars(with = "String")]
     pub lease: HumanDuration,
     /// Records in one micro-batch at the most.
     pub batch_records: usize,
@@ -31,10 +33,13 @@ pub struct Settings {
     /// Bytes in one append to the log, roughly.
     pub append_bytes: usize,
     /// First pause after a failure of the infrastructure; it doubles with each further one.
+    #[schemars(with = "String")]
     pub retry_first: HumanDuration,
     /// Longest pause after a failure of the infrastructure.
+    #[schemars(with = "String")]
     pub retry_longest: HumanDuration,
     /// How long a stop waits for the outbox to drain; what is left is sent after the next start.
+    #[schemars(with = "String")]
     pub stop: HumanDuration,
     /// After a restore of the log: its new generation, as the error named it. Offsets are kept.
     pub accept_generation: Option<String>,

@@ -4,6 +4,11 @@
 //! the sums that reports need, and puts crossings of score thresholds back on the timeline.
 
 pub mod app;
+mod component;
+pub mod config;
+pub mod grpc;
 pub mod metrics;
 pub mod model;
 pub mod store;
+
+pub use component::ScoringComponent;

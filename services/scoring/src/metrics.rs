@@ -1,8 +1,13 @@
-//! The metrics of scoring, declared once. Units and meaning are in `docs/metrics.md`.
+//! The metrics of scoring, declared once.
 
-/// Survey answers that lack their kind or lie off the scale.
-pub const ANSWERS_UNREADABLE: &str = "elate_scoring_answers_unreadable_total";
-/// Judgements that the carried score could not take in exactly.
-pub const SCORES_APPROXIMATE: &str = "elate_scoring_scores_approximate_total";
-/// Provisional moments that were taken as final because a customer had too many.
-pub const REVISABLE_DROPPED: &str = "elate_scoring_revisable_dropped_total";
+elate_telemetry::metrics! {
+    /// Survey answers that lack their kind or lie off the scale, and were not taken.
+    ANSWERS_UNREADABLE: Counter("elate_scoring_answers_unreadable_total", Count, []);
+    /// Judgements that the carried score could not take in exactly; scores read from the stored moments are exact.
+    SCORES_APPROXIMATE: Counter("elate_scoring_scores_approximate_total", Count, []);
+    /// Provisional moments that were taken as final because a customer had too many.
+    REVISABLE_DROPPED: Counter("elate_scoring_revisable_dropped_total", Count, []);
+}
+
+/// For metrics without labels.
+pub const NO_LABELS: &[(&str, &str)] = &[];

@@ -8,7 +8,7 @@ use elate_delight::{Applied, Moment};
 use elate_domain::system::{
     self, CaseChanged, DefinitionsPublished, MomentJudged, ScoreCrossed, name,
 };
-use elate_domain::{CustomerId, Event, Record, Timestamp, WorkspaceId};
+use elate_domain::{CaseState, CustomerId, Event, Record, Timestamp, WorkspaceId};
 use serde::de::DeserializeOwned;
 
 use super::answers;
@@ -117,7 +117,11 @@ impl Step<'_> {
                 effects.row(Row::Case(Box::new(CaseRow {
                     workspace: self.workspace.clone(),
                     customer: self.customer,
-                    changed_at: event.occurred_at,
+                    // A recovery is dated by the good moment that began it, not by the end of the watch.
+                    changed_at: case
+                        .better_at
+                        .filter(|_| case.state == CaseState::Recovered)
+                        .unwrap_or(event.occurred_at),
                     case,
                 })));
             }
@@ -137,7 +141,7 @@ impl Step<'_> {
 
     fn answer(&self, event: &Event, effects: &mut Effects<Row>) {
         let Some(answer) = answers::read(event) else {
-            metrics::counter!(crate::metrics::ANSWERS_UNREADABLE).increment(1);
+            crate::metrics::ANSWERS_UNREADABLE.counter(crate::metrics::NO_LABELS).increment(1);
             return;
         };
         let submission = answer
@@ -172,7 +176,7 @@ impl Step<'_> {
         let applied = state.delight.apply(&self.settings.params, moment, judged.revision);
         if applied == Applied::NeedsRebuild {
             state.approximate = true;
-            metrics::counter!(crate::metrics::SCORES_APPROXIMATE).increment(1);
+            crate::metrics::SCORES_APPROXIMATE.counter(crate::metrics::NO_LABELS).increment(1);
         }
         self.sums(state, &judged, effects);
         let moment_id = judged.moment_id.clone();
@@ -212,7 +216,7 @@ impl Step<'_> {
         if judged.provisional {
             if state.revisable.len() >= MAX_REVISABLE {
                 state.revisable.pop_first();
-                metrics::counter!(crate::metrics::REVISABLE_DROPPED).increment(1);
+                crate::metrics::REVISABLE_DROPPED.counter(crate::metrics::NO_LABELS).increment(1);
             }
             let counted = Counted { link, outcome: judged.outcome, gap: judged.gap };
             state.revisable.insert(judged.moment_id.clone(), counted);
