@@ -40,7 +40,8 @@ pub const CODEC: Library = Library {
     what: "protobuf stays in grpc/ and the codecs of the log",
     names: &["prost", "prost_types", "tonic_prost"],
     places: &["grpc", "convert", "codec"],
-    packages: &["crates/proto/", "crates/rpc/", "crates/log/", "crates/consumer/"],
+    // The command is a client: what it prints are contract types.
+    packages: &["crates/proto/", "crates/rpc/", "crates/log/", "crates/consumer/", "crates/cli/"],
 };
 
 /// Macros that stand for code that is not there.
