@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes the generated parts of docs/ (configuration, errors, metrics) from the code, and the API documentation.
-# A test fails where the files in docs/ are not what the code says.
+# Writes the generated parts of docs/ (schemas of manifests, settings, errors, metrics) from the code, then the API
+# documentation. Tests compare docs/ with the code; these variables make them write it instead.
 
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -8,7 +8,6 @@ set -euo pipefail
 cd "$ROOT"
 
 need_cargo
-# The tests that compare docs/ with the code write it where they are told to.
-ELATE_WRITE_DOCS=1 cargo test --quiet --workspace --lib --bins --tests -- generated_docs
+UPDATE_SCHEMAS=1 UPDATE_DOCS=1 cargo test --quiet --workspace --tests -- schemas generated_docs
 cargo doc --workspace --no-deps
 say "API documentation: ${CARGO_TARGET_DIR:-target}/doc/elate_domain/index.html"

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Runs every reference suite that it finds in a folder of cases: reference.sh FOLDER
 #
-# The suites are the tests of this workspace whose name contains `reference`. Each reads its cases from the folder
-# (ELATE_REFERENCE_DATA), whatever cases stand there, and prints one line: `patterns/core_cases: N passed, N failed`.
-# A suite whose file is not in the folder prints nothing.
+# A crate's suites are its program examples/reference.rs, which takes the folder and prints one line for each suite
+# whose cases stand there: `patterns/core_cases: N passed, N failed`. What failed, and how, goes to stderr.
 
 set -uo pipefail
 # shellcheck source=scripts/lib.sh
@@ -15,25 +14,26 @@ folder=${1:-}
 folder=$(cd "$folder" && pwd)
 cd "$ROOT" || exit
 need_cargo
+need_command python3 python3 "lists the suites"
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-say "building the reference suites …"
-cargo test --quiet --workspace --lib --bins --tests --no-run >&2 || exit 1
-# --nocapture: the lines are what this is about. One thread a binary keeps them whole.
-ELATE_REFERENCE_DATA=$folder cargo test --quiet --workspace --lib --bins --tests --no-fail-fast \
-  -- reference --nocapture --test-threads=1 >"$log" 2>&1
-status=$?
+# `package example` a line.
+suites() {
+  cargo metadata --format-version 1 --no-deps | python3 -c '
+import json, sys
+for package in json.load(sys.stdin)["packages"]:
+    for target in package["targets"]:
+        if "example" in target["kind"] and target["src_path"].endswith("/examples/reference.rs"):
+            print(package["name"], target["name"])
+'
+}
 
-lines=$(grep -oE '[a-z0-9_]+/[a-z0-9_.-]+: [0-9]+ passed, [0-9]+ failed.*$' "$log" | sort -u)
-if [ -z "$lines" ]; then
-  cat "$log" >&2
-  say "no reference suite found its cases in $folder"
-  exit 1
-fi
-printf '%s\n' "$lines"
-if [ "$status" != 0 ] || grep -qvE ' 0 failed' <<<"$lines"; then
-  # What failed, and how, without the lines already printed.
-  grep -vE '^(running|test result|$)' "$log" >&2
-  exit 1
-fi
+lines=$(mktemp)
+trap 'rm -f "$lines"' EXIT
+status=0
+while read -r package example; do
+  cargo run --quiet -p "$package" --example "$example" -- "$folder" </dev/null | tee -a "$lines"
+  [ "${PIPESTATUS[0]}" = 0 ] || status=1
+done < <(suites)
+
+grep -qE ': [0-9]+ passed, [0-9]+ failed' "$lines" || { say "no suite found its cases in $folder"; exit 1; }
+exit "$status"

@@ -6,7 +6,6 @@ Redis, the server runs on them; else it runs on SQLite in a temporary folder.
 
 import os
 import pathlib
-import re
 import socket
 import subprocess
 import sys
@@ -44,15 +43,14 @@ def start(environment: dict[str, str], log: pathlib.Path) -> subprocess.Popen:
     return subprocess.Popen([BINARY, "serve"], env=environment, stdout=log.open("w"), stderr=subprocess.STDOUT)
 
 
-def bootstrap_key(server: subprocess.Popen, log: pathlib.Path) -> str:
-    """The first start prints a key, once."""
+def bootstrap_key(server: subprocess.Popen, key_file: pathlib.Path, log: pathlib.Path) -> str:
+    """The first start writes the key of the first workspace's admin to a file."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and server.poll() is None:
-        found = re.search(r"\bbootstrap[ _]key\W+([A-Za-z0-9_.-]{16,})", log.read_text())
-        if found:
-            return found.group(1)
+        if key_file.exists() and (key := key_file.read_text().strip()):
+            return key
         time.sleep(0.05)
-    raise SystemExit(f"elate-events printed no bootstrap key:\n{log.read_text()}")
+    raise SystemExit(f"elate-events wrote no key:\n{log.read_text()}")
 
 
 def writer_key(address: str, admin: str) -> str:
@@ -74,18 +72,20 @@ def main(command: list[str]) -> int:
     if not BINARY.exists():
         raise SystemExit(f"{BINARY} is not built; run: cargo build --workspace --bins")
     with tempfile.TemporaryDirectory(prefix="elate-clients-") as folder:
+        key_file = pathlib.Path(folder) / "admin.key"
         address = f"127.0.0.1:{free_port()}"
         environment = {
             **os.environ,
             **stores(folder),
             "ELATE_LISTEN": address,
             "ELATE_ADMIN_LISTEN": f"127.0.0.1:{free_port()}",
+            "ELATE_BOOTSTRAP__KEY_FILE": str(key_file),
         }
         subprocess.run([BINARY, "migrate"], env=environment, check=True, stdout=subprocess.DEVNULL)
         log = pathlib.Path(folder) / "server.log"
         server = start(environment, log)
         try:
-            admin = bootstrap_key(server, log)
+            admin = bootstrap_key(server, key_file, log)
             keys = {"ELATE_ADDRESS": address, "ELATE_API_KEY": admin, "ELATE_WRITE_KEY": writer_key(address, admin)}
             status = subprocess.run(command, env={**os.environ, **keys}, check=False).returncode
         finally:
