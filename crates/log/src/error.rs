@@ -3,7 +3,7 @@
 use elate_domain::{Kind, Offset, Partition};
 
 /// What can go wrong with the log.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The database failed.
     #[error(transparent)]

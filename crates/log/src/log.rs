@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::follow::Follow;
 use crate::redis::Publisher;
 use crate::tail::Tail;
-use crate::{Batch, Error, RedisOptions, metrics, poller, redis, sql};
+use crate::{Batch, Error, RedisOptions, Stored, metrics, poller, redis, sql};
 
 /// How the log is used.
 #[derive(Debug, Clone)]
@@ -227,6 +227,17 @@ impl Log {
         }
         let (_, _, erasures) = self.0.tail.state(partition);
         sql::read(self.0.database.read(), partition, after.0, u64::MAX, max_bytes, erasures).await
+    }
+
+    /// Reads single records at their offsets, in ascending order; offsets that are not there are left out.
+    pub async fn read_at(&self, partition: Partition, offsets: &[u64]) -> Result<Vec<Stored>, Error> {
+        self.known(partition)?;
+        let mut wanted = offsets.to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let batches = sql::holding(self.0.database.read(), partition, &wanted).await?;
+        let stored = batches.iter().flat_map(|batch| batch.stored());
+        Ok(stored.filter(|stored| wanted.binary_search(&stored.offset.0).is_ok()).collect())
     }
 
     /// Follows partitions, each after the given offset. Offsets that belong to another generation, or lie above the

@@ -151,6 +151,33 @@ pub(crate) async fn read<C: ConnectionTrait>(
     Ok(batches)
 }
 
+/// The batches that hold these offsets (sorted), each once, in order.
+pub(crate) async fn holding<C: ConnectionTrait>(
+    connection: &C,
+    partition: Partition,
+    offsets: &[u64],
+) -> Result<Vec<Batch>, Error> {
+    let sql = "SELECT DISTINCT b.last_offset, b.payload FROM v JOIN log_batch b ON b.partition = v.partition AND b.last_offset = \
+               (SELECT MIN(n.last_offset) FROM log_batch n WHERE n.partition = v.partition AND n.last_offset >= v.wanted) \
+               ORDER BY b.last_offset";
+    let rows = Rows::new()
+        .i64("partition", offsets.iter().map(|_| i64::from(partition.0)))
+        .i64("wanted", offsets.iter().map(|offset| *offset as i64))
+        .query(connection, sql)
+        .await?;
+    let mut batches: Vec<Batch> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let last: i64 = row.try_get("", "last_offset").map_err(elate_storage::Error::from)?;
+        // Chunks of the offsets may meet in one batch.
+        if batches.last().is_some_and(|batch| batch.last().0 as i64 == last) {
+            continue;
+        }
+        let payload: Vec<u8> = row.try_get("", "payload").map_err(elate_storage::Error::from)?;
+        batches.push(Batch::decode(partition, Offset(last as u64), Bytes::from(payload), 0)?);
+    }
+    Ok(batches)
+}
+
 /// Replaces the payload of a stored batch.
 pub(crate) async fn replace(tx: &Transaction, batch: &Batch) -> Result<(), elate_storage::Error> {
     let payload = batch.encode();

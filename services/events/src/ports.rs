@@ -35,7 +35,11 @@ pub trait Customers: Send + Sync {
     async fn get(&self, workspace: &WorkspaceId, customer: &CustomerRef) -> Result<Customer, Error>;
 
     /// A page of the customer's timeline, the records of customers merged into it included.
-    async fn timeline(&self, workspace: &WorkspaceId, query: &TimelineQuery) -> Result<Page<TimelineEntry>, Error>;
+    async fn timeline(
+        &self,
+        workspace: &WorkspaceId,
+        query: &TimelineQuery,
+    ) -> Result<Page<TimelineEntry>, Error>;
 
     /// Appends what the customer allows and prefers. A repeat of the request id does nothing.
     async fn set_preferences(
@@ -47,8 +51,12 @@ pub trait Customers: Send + Sync {
     ) -> Result<(), Error>;
 
     /// Erases the customer; answers the id under which receipts are collected. A repeat answers the same id.
-    async fn erase(&self, workspace: &WorkspaceId, request_id: &str, customer: &CustomerRef)
-    -> Result<String, Error>;
+    async fn erase(
+        &self,
+        workspace: &WorkspaceId,
+        request_id: &str,
+        customer: &CustomerRef,
+    ) -> Result<String, Error>;
 
     /// How far an erasure is.
     async fn erasure(&self, workspace: &WorkspaceId, erasure_id: &str) -> Result<Erasure, Error>;
@@ -70,7 +78,8 @@ pub trait Customers: Send + Sync {
     ) -> Result<BoxStream<'static, Result<FollowedEntry, Error>>, Error>;
 
     /// What has been seen in the workspace.
-    async fn catalog(&self, workspace: &WorkspaceId, page: &PageRequest) -> Result<Page<CatalogEvent>, Error>;
+    async fn catalog(&self, workspace: &WorkspaceId, page: &PageRequest)
+    -> Result<Page<CatalogEvent>, Error>;
 }
 
 /// Definitions of a workspace.
@@ -93,7 +102,12 @@ pub trait Admin: Send + Sync {
     async fn create_workspace(&self, workspace: &WorkspaceId, time_zone: &str) -> Result<NewSecret, Error>;
 
     /// Creates a key. A repeat of the request id answers [`Error::AlreadyExists`]: the secret is shown once only.
-    async fn create_key(&self, workspace: &WorkspaceId, request_id: &str, key: NewKey) -> Result<NewSecret, Error>;
+    async fn create_key(
+        &self,
+        workspace: &WorkspaceId,
+        request_id: &str,
+        key: NewKey,
+    ) -> Result<NewSecret, Error>;
 
     /// Replaces the secret; the old one stays valid for `overlap` (at most 7 days).
     async fn rotate_key(
@@ -126,7 +140,12 @@ pub trait Admin: Send + Sync {
     async fn mark_import(&self, workspace: &WorkspaceId, mark: ImportMark, end: bool) -> Result<(), Error>;
 
     /// Appends a pause or its end to every partition. A repeat of the request id does nothing.
-    async fn set_pause(&self, workspace: &WorkspaceId, request_id: &str, pause: PauseChanged) -> Result<(), Error>;
+    async fn set_pause(
+        &self,
+        workspace: &WorkspaceId,
+        request_id: &str,
+        pause: PauseChanged,
+    ) -> Result<(), Error>;
 }
 
 /// The log as services see it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use elate_domain::{FieldError, Kind};
 
 /// What can go wrong in a use-case.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// More is waiting than can be appended soon. Nothing of the request was done.
     #[error("more is waiting than can be appended soon; retry in {} ms", retry_after.as_millis())]
