@@ -24,6 +24,8 @@ fi
 
 need_cargo
 need_command node nodejs "runs the generated Node client and the Node SDK"
+node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' ||
+  missing "Node 20 or newer; this is $(node --version). The current Segment SDK needs it."
 need_command npm npm "fetches the packages of the Node clients"
 "$ROOT/scripts/services.sh" check || exit
 cargo_tool nextest 0.9.148 || missing "cargo-nextest: cargo install --locked cargo-nextest"
