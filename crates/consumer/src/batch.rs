@@ -102,7 +102,8 @@ impl<P: Processor> Engine<P> {
             slice.until = last.due;
             let cut = slice.items.partition_point(|item| item.record.received_at < last.due);
             let rest = slice.items.split_off(cut);
-            if let Some(slot) = self.slots.get_mut(&partition) {
+            // A replay reads again what it did not come to.
+            if let (Some(slot), None) = (self.slots.get_mut(&partition), &slice.replay) {
                 slot.put_back(rest);
             }
         }

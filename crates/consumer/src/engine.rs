@@ -106,10 +106,10 @@ impl<P: Processor> Engine<P> {
             }
             return Ok(());
         }
+        self.listen().await?;
         if let Some(partition) = self.replaying() {
             return self.replay(partition).await;
         }
-        self.listen().await?;
         if !self.receive(stop).await? {
             return Ok(());
         }
@@ -208,6 +208,7 @@ impl<P: Processor> Engine<P> {
                 tokio::select! {
                     next = stream.next() => next,
                     _ = self.holdings.changed() => return Ok(false),
+                    () = self.leases.called() => return Ok(false),
                     () = stop.cancelled() => return Ok(false),
                 }
             };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use elate_domain::Partition;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
 
 use crate::backoff::Backoff;
@@ -20,6 +20,8 @@ pub(crate) struct Leases {
     holdings: watch::Sender<Holdings>,
     /// Partitions above the share; the loop gives them back between two batches.
     surplus: Mutex<BTreeSet<Partition>>,
+    /// There is a surplus: the loop may be waiting for records.
+    called: Notify,
     /// One change at a time: a look at the database and what follows from it belong together.
     turn: tokio::sync::Mutex<Turn>,
 }
@@ -41,6 +43,7 @@ impl Leases {
             log,
             holdings: watch::Sender::new(Arc::new(BTreeMap::new())),
             surplus: Mutex::new(BTreeSet::new()),
+            called: Notify::new(),
             turn: tokio::sync::Mutex::new(Turn::default()),
         }
     }
@@ -52,6 +55,11 @@ impl Leases {
     /// The partitions to give back.
     pub(crate) fn surplus(&self) -> Vec<Partition> {
         self.lock().iter().copied().collect()
+    }
+
+    /// Waits until there is a surplus.
+    pub(crate) async fn called(&self) {
+        self.called.notified().await;
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeSet<Partition>> {
@@ -92,6 +100,9 @@ impl Leases {
         turn.seen = true;
         let surplus = after.iter().rev().take(after.len().saturating_sub(share));
         *self.lock() = surplus.map(|held| held.partition).collect();
+        if after.len() > share {
+            self.called.notify_one();
+        }
         if after != before {
             info!(partitions = after.len(), share, "leases changed");
             self.publish(&after);

@@ -6,10 +6,11 @@ use elate_domain::{CustomerId, Event, Offset, Partition, Record, Timestamp, Work
 
 use crate::Error;
 use crate::emission::Origin;
-use crate::envelope::Boundary;
+use crate::envelope::{Boundary, Replay};
 use crate::lifecycle;
 use crate::processor::{Input, Processor};
 use crate::rebuild;
+use crate::replay;
 use crate::slice::{Agenda, Item, Output, Slice, Track};
 use crate::step::{Attempt, Ground, apply, attempt, set_aside};
 use crate::tables::letters::DeadLetterRow;
@@ -104,17 +105,62 @@ fn run_slice<P: Processor>(
     out: &mut Output<P::Row>,
 ) -> Result<Track<P::PartitionState>, Error> {
     let mut track = Track::new(slice);
+    if let Some(replay) = &slice.replay {
+        run_replay(ground, slice, replay, &mut track, working, agenda, out)?;
+        return Ok(track);
+    }
     for item in &slice.items {
         fire(ground, &mut track, working, agenda, item.record.received_at, slice.horizon, out);
         take(ground, slice, &mut track, working, agenda, item, out)?;
         track.position = item.record.offset;
         track.time = track.time.max(item.record.received_at);
     }
-    fire(ground, &mut track, working, agenda, slice.until, slice.horizon, out);
+    if !slice.alone {
+        fire(ground, &mut track, working, agenda, slice.until, slice.horizon, out);
+    }
     if slice.horizon.is_none() {
         track.time = track.time.max(slice.until);
     }
     Ok(track)
+}
+
+/// A slice of the past: the partition stays where it is, the replay moves on.
+fn run_replay<P: Processor>(
+    ground: &Ground<'_, P>,
+    slice: &Slice<P::PartitionState>,
+    replay: &Replay,
+    track: &mut Track<P::PartitionState>,
+    working: &mut Working<P::State>,
+    agenda: &mut Agenda,
+    out: &mut Output<P::Row>,
+) -> Result<(), Error> {
+    for item in &slice.items {
+        fire(ground, track, working, agenda, item.record.received_at, slice.horizon, out);
+        let Item { record, .. } = item;
+        let Some(event) = record.event.as_ref().filter(|_| replay::takes(ground.processor, replay, item))
+        else {
+            continue;
+        };
+        let key = CustomerKey { workspace: event.workspace.clone(), customer: event.customer };
+        let (index, entry) = found(working, &key)?;
+        let import = track.envelope.imports.at(&event.workspace, record.offset).filter(|_| event.historical);
+        let origin = Origin::Record { record, event, import, historical: event.historical };
+        let input = Input::Record { record, event };
+        replay::step(ground, track, entry, index, agenda, &origin, input, out);
+    }
+    fire(ground, track, working, agenda, slice.until, slice.horizon, out);
+    let envelope = std::sync::Arc::make_mut(&mut track.envelope);
+    envelope.replay = replay::advance(replay, &slice.items, slice.horizon.is_some());
+    track.envelope_changed = true;
+    Ok(())
+}
+
+/// The entry of a customer; the batch has loaded all that its records name.
+fn found<'a, S>(working: &'a mut Working<S>, key: &CustomerKey) -> Result<(usize, &'a mut Entry<S>), Error> {
+    let missing = || Error::Corrupt { what: "working set", reason: "a customer is missing".to_owned() };
+    let index = working.find(key).ok_or_else(missing)?;
+    let entry = working.entries.get_mut(index).ok_or_else(missing)?;
+    Ok((index, entry))
 }
 
 /// Takes one record.
@@ -143,9 +189,7 @@ fn take<P: Processor>(
         return Ok(());
     }
     let key = CustomerKey { workspace: event.workspace.clone(), customer: event.customer };
-    let missing = || Error::Corrupt { what: "working set", reason: "a customer is missing".to_owned() };
-    let index = working.find(&key).ok_or_else(missing)?;
-    let entry = working.entries.get_mut(index).ok_or_else(missing)?;
+    let (index, entry) = found(working, &key)?;
     match concern {
         Concern::Erased => lifecycle::erased(ground, track, entry, record, event, out),
         Concern::Redrive => {
@@ -276,12 +320,17 @@ pub(crate) fn fire_one<P: Processor>(
     let ended = timer.import.and_then(|number| track.envelope.imports.ended(&workspace, number));
     let historical = timer.historical && ended.is_none_or(|end| timer.deadline <= end.time);
     let origin = Origin::Timer { workspace: &workspace, customer, key, timer: &timer, historical };
-    let envelope = std::sync::Arc::clone(&track.envelope);
+    out.timers_fired += 1;
     let input = Input::Timer { workspace: &workspace, customer, key, deadline: timer.deadline };
+    if track.envelope.replay.is_some() {
+        // The partition stands still: only the replay's own timers are due.
+        replay::step(ground, track, entry, index, agenda, &origin, input, out);
+        return;
+    }
+    let envelope = std::sync::Arc::clone(&track.envelope);
     let tried = attempt(ground, entry, &origin, |state, effects| {
         ground.processor.step(&envelope.state, state, input, effects)
     });
-    out.timers_fired += 1;
     settle(ground, track, entry, index, agenda, &origin, tried, silent, out);
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use elate_domain::{CustomerId, Offset, Partition, Record, Timestamp, WorkspaceId};
 
 use crate::Held;
-use crate::envelope::PartitionEnvelope;
+use crate::envelope::{PartitionEnvelope, Replay};
 use crate::tables::letters::{DeadLetterRow, HeldRow};
 use crate::tables::outbox::OutboxRow;
 use crate::working::CustomerKey;
@@ -36,8 +36,12 @@ pub(crate) struct Slice<PS> {
     /// Where more is due than a batch takes: only what is due up to this (time, customer) fires.
     pub(crate) horizon: Option<(Timestamp, CustomerId)>,
     pub(crate) envelope: Arc<PartitionEnvelope<PS>>,
+    /// One record that changes the rules for all that follows: no timer fires after it before its commit.
+    pub(crate) alone: bool,
     /// For a redrive: the customer's records before it.
     pub(crate) history: Vec<Record>,
+    /// The records are the past, replayed for new definitions.
+    pub(crate) replay: Option<Replay>,
 }
 
 /// Where a partition stands after its slice.

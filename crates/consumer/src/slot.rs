@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use elate_domain::{Offset, Partition, Record, Timestamp};
 
-use crate::envelope::{PartitionEnvelope, decode};
+use crate::envelope::{PartitionEnvelope, Replay, decode};
 use crate::processor::Processor;
+use crate::replay;
 use crate::run::{Concern, concern};
 use crate::slice::{Item, Slice, Track};
 use crate::source::{Batch, LogShape, Mark};
@@ -90,20 +91,12 @@ impl<PS> Slot<PS> {
             });
         }
         let mut bytes = 0;
-        let places = (batch.first_offset.0..).map(Offset);
-        for (offset, encoded) in places.zip(batch.records) {
-            if offset <= self.followed {
-                continue;
+        for item in items(batch) {
+            if item.record.offset > self.followed {
+                self.followed = item.record.offset;
+                bytes += item.size;
+                self.queue.push_back(item);
             }
-            let size = encoded.len();
-            let (event, broken) = match elate_proto::record::decode(encoded) {
-                Ok(event) => (event, None),
-                Err(error) => (None, Some(error.to_string())),
-            };
-            let record = Record { partition: batch.partition, offset, received_at: batch.received_at, event };
-            self.queue.push_back(Item { record, broken, size });
-            self.followed = offset;
-            bytes += size;
         }
         self.head = self.head.max(self.followed);
         Ok(bytes)
@@ -143,7 +136,7 @@ impl<PS> Slot<PS> {
         if !self.has_work() {
             return None;
         }
-        let (mut items, mut size) = (Vec::new(), 0);
+        let (mut items, mut size, mut alone) = (Vec::new(), 0, false);
         while items.len() < records && (items.is_empty() || size < bytes) {
             let Some(item) = self.queue.front() else { break };
             let concern =
@@ -154,11 +147,12 @@ impl<PS> Slot<PS> {
             size += item.size;
             items.extend(self.queue.pop_front());
             if concern.stands_alone() {
+                alone = true;
                 break;
             }
         }
         let last = items.last().map(|item| item.record.received_at);
-        let until = last.max(self.marked()).unwrap_or(self.time);
+        let until = last.max(self.marked().filter(|_| !alone)).unwrap_or(self.time);
         Some(Slice {
             held: self.held,
             generation: self.generation,
@@ -169,8 +163,28 @@ impl<PS> Slot<PS> {
             until,
             horizon: None,
             envelope: Arc::clone(&self.envelope),
+            alone,
             history: Vec::new(),
+            replay: None,
         })
+    }
+
+    /// A slice of a replay. The partition does not move.
+    pub(crate) fn replay_slice(&self, items: Vec<Item>, replay: Replay) -> Slice<PS> {
+        Slice {
+            held: self.held,
+            generation: self.generation,
+            next_sequence: self.next_sequence,
+            from: self.offset,
+            time: self.time,
+            until: replay::until(&replay, &items),
+            items,
+            horizon: None,
+            envelope: Arc::clone(&self.envelope),
+            alone: false,
+            history: Vec::new(),
+            replay: Some(replay),
+        }
     }
 
     /// Puts back records for which more timers come first than a batch takes.
@@ -194,4 +208,17 @@ impl<PS> Slot<PS> {
         let millis = if records == 0 { 0 } else { now.millis_since(self.time).max(0) };
         (records, millis as f64 / 1000.0)
     }
+}
+
+/// The records of a batch, decoded.
+pub(crate) fn items(batch: Batch) -> impl Iterator<Item = Item> {
+    let Batch { partition, first_offset, received_at, records } = batch;
+    (first_offset.0..).map(Offset).zip(records).map(move |(offset, encoded)| {
+        let size = encoded.len();
+        let (event, broken) = match elate_proto::record::decode(encoded) {
+            Ok(event) => (event, None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        Item { record: Record { partition, offset, received_at, event }, broken, size }
+    })
 }
