@@ -1,5 +1,7 @@
 //! The examples parse, fit the published schemas, and their event file is what its generator writes.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are outside of test functions")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,5 +1,7 @@
 //! What expressions see, result in, and refuse.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are outside of test functions")]
+
 use elate_domain::{EventType, Timestamp};
 use elate_manifest::expression::{
     CompileError, Condition, EventView, Miss, Quantity, Scope, StepCaptures, Value, limits,

@@ -1,5 +1,7 @@
 //! What is said about documents that are wrong: all of it, each with place, reason and hint.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are outside of test functions")]
+
 use elate_manifest::{Id, Kind, Name, Set, diff, read};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};

@@ -231,10 +231,10 @@ fn check_full_promise(moment: &Moment, promise: &Promise, problems: &mut Problem
     if let Some(named) = &promise.fulfilled {
         problems.event_match(&format!("{path}.fulfilled"), &named.event_match(), &both);
     }
-    if let (Some(made), Some(fulfilled)) = (&promise.made, &promise.fulfilled) {
-        if made.name == fulfilled.name {
-            problems.add(format!("{path}.fulfilled.name"), format!("`{}` is there already", made.name), "");
-        }
+    if let (Some(made), Some(fulfilled)) = (&promise.made, &promise.fulfilled)
+        && made.name == fulfilled.name
+    {
+        problems.add(format!("{path}.fulfilled.name"), format!("`{}` is there already", made.name), "");
     }
     if let Some(withdrawn) = &promise.withdrawn {
         problems.event_match(&format!("{path}.withdrawn"), withdrawn, &both);

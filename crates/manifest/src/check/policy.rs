@@ -5,10 +5,10 @@ use crate::spec::{CapPeriod, Policy};
 
 pub(super) fn check(policy: &Policy, problems: &mut Problems) {
     problems.count("spec.zones", policy.zones.len(), 0);
-    if let Some(quiet) = &policy.quiet_hours {
-        if quiet.from == quiet.to {
-            problems.add("spec.quiet_hours.to", "is when they begin", "nobody could ever be written to");
-        }
+    if let Some(quiet) = &policy.quiet_hours
+        && quiet.from == quiet.to
+    {
+        problems.add("spec.quiet_hours.to", "is when they begin", "nobody could ever be written to");
     }
     problems.count("spec.topics", policy.topics.len(), 0);
     problems.unique(policy.topics.iter().map(|topic| topic.name.as_str()), |index| {

@@ -127,16 +127,10 @@ impl<'a> World<'a> {
             Trigger::Case(trigger) => {
                 let name = trigger.journey.as_ref();
                 let journey = name.and_then(|name| self.journey("spec.trigger.case.journey", name, problems));
-                if let (Some(name), Some(journey), Some(touchpoint)) = (name, journey, &trigger.touchpoint) {
-                    if journey.touchpoint(touchpoint.as_str()).is_none() {
-                        touchpoint_missing(
-                            journey,
-                            name,
-                            touchpoint,
-                            "spec.trigger.case.touchpoint",
-                            problems,
-                        );
-                    }
+                if let (Some(name), Some(journey), Some(touchpoint)) = (name, journey, &trigger.touchpoint)
+                    && journey.touchpoint(touchpoint.as_str()).is_none()
+                {
+                    touchpoint_missing(journey, name, touchpoint, "spec.trigger.case.touchpoint", problems);
                 }
             }
             Trigger::Score(trigger) => self.threshold(trigger.threshold, problems),
@@ -186,15 +180,12 @@ impl<'a> World<'a> {
         let channel: Option<&Channel> = self.channel(&format!("{path}.channel"), &send.channel, problems);
         let template: Option<&Template> =
             self.template(&format!("{path}.template"), &send.template, problems);
-        if let (Some(kind), Some(template)) = (channel.and_then(Channel::kind), template) {
-            if kind != template.channel {
-                let reason = format!(
-                    "is made for `{}`, the channel is `{}`",
-                    template.channel.as_str(),
-                    kind.as_str()
-                );
-                problems.add(format!("{path}.template"), reason, "");
-            }
+        if let (Some(kind), Some(template)) = (channel.and_then(Channel::kind), template)
+            && kind != template.channel
+        {
+            let reason =
+                format!("is made for `{}`, the channel is `{}`", template.channel.as_str(), kind.as_str());
+            problems.add(format!("{path}.template"), reason, "");
         }
         let email = channel.and_then(|channel| channel.email.as_ref());
         if send.class == MessageClass::Marketing && email.is_some_and(|email| email.unsubscribe.is_none()) {

@@ -43,7 +43,6 @@ pub fn compile(pattern: &Pattern, words: &mut Vocabulary) -> Result<CompiledPatt
         steps: compiler.steps(&pattern.steps, "steps"),
         within_ms: pattern.within.map(|within| within.as_millis()),
         after_match: after_match(&pattern.after_match),
-        limits: engine::Limits::default(),
         ..PatternSpec::default()
     };
     let Compiler { uses, mut problems, .. } = compiler;

@@ -79,10 +79,8 @@ impl Vocabulary {
     pub(super) fn add(&mut self, test: Test, reads_captures: bool) -> Option<ConditionId> {
         // Of texts and numbers only, so it serialises.
         let text = serde_json::to_string(&test.event).unwrap_or_default();
-        if !reads_captures {
-            if let Some(id) = self.shared.get(&text) {
-                return Some(*id);
-            }
+        if !reads_captures && let Some(id) = self.shared.get(&text) {
+            return Some(*id);
         }
         let id = ConditionId(u16::try_from(self.tests.len()).ok()?);
         self.tests.push(test);

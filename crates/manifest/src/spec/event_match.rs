@@ -60,10 +60,10 @@ struct Fields {
 
 impl Serialize for EventMatch {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let (Some(on), None, None) = (&self.on, self.event_type, &self.condition) {
-            if let [name] = on.0.as_slice() {
-                return serializer.serialize_str(name);
-            }
+        if let (Some(on), None, None) = (&self.on, self.event_type, &self.condition)
+            && let [name] = on.0.as_slice()
+        {
+            return serializer.serialize_str(name);
         }
         let fields =
             Fields { on: self.on.clone(), event_type: self.event_type, condition: self.condition.clone() };

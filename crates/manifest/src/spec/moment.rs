@@ -83,7 +83,7 @@ impl Moment {
             PromiseSource::Stated(_) => return None,
         };
         let step = |index: usize| self.pattern.as_ref().and_then(|pattern| pattern.steps.get(index));
-        let from_step = |index| step(index).and_then(|step| PromiseEvent::of_step(step));
+        let from_step = |index| step(index).and_then(PromiseEvent::of_step);
         let made = full
             .and_then(|promise| promise.made.as_ref())
             .map(PromiseEvent::of_match)
