@@ -5,8 +5,18 @@
 //! finds goes back to the log as an event; what it asks of notifications does so too.
 //!
 //! * [`model`] is pure: the step from (definitions, state, event, log time) to (state, effects).
-//! * [`store`] holds the read models that the list calls answer from.
+//! * [`store`] holds the read models, written in the loop's transaction.
+//! * [`app`] answers questions from them, [`grpc`] speaks the contract.
+//! * [`JourneysComponent`] puts it all into a process.
 
+pub mod app;
+mod component;
+pub mod config;
+pub mod error;
+pub mod grpc;
+pub mod metrics;
 pub mod model;
-pub mod ports;
+pub mod page;
 pub mod store;
+
+pub use component::JourneysComponent;

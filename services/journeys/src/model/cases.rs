@@ -1,8 +1,10 @@
 //! Recovery cases: opened by a miserable moment, closed by what the customer lived through next on the same link.
 //!
-//! A case watches its link (the touchpoint) for a window. The first miserable moment in it means *relapsed*, at
-//! once. At the window's end it is *recovered* if there was a moment and none was miserable, and *lost* if there
-//! was none. Judgements come back from the log as events like any other, so moments of every service count.
+//! A case watches its link (the touchpoint) for a window. The first moment in it that is neutral or better means
+//! *recovered*, and a miserable one, before or after that, *relapsed*: at once, so that a play can act on it. At the
+//! window's end a case that saw nothing is *lost*. What stands then stands: the link's moments within the window
+//! were neutral or better and none was miserable, or it is not recovered. Judgements come back from the log as events
+//! like any other, so moments of every service count.
 
 use elate_domain::system::{CaseChanged, MomentJudged, name};
 use elate_domain::{CaseState, Outcome, Timestamp};
@@ -20,7 +22,12 @@ pub(crate) fn timer(case: Uuid) -> String {
 
 /// Takes a judged moment: it may close cases of its link, and open one. `window_millis` is for how long a case that
 /// this moment opens is watched.
-pub(crate) fn judged(state: &mut CustomerState, turn: &mut Turn<'_>, moment: &MomentJudged, window_millis: i64) {
+pub(crate) fn judged(
+    state: &mut CustomerState,
+    turn: &mut Turn<'_>,
+    moment: &MomentJudged,
+    window_millis: i64,
+) {
     if moment.touchpoint.is_empty() {
         return;
     }
@@ -58,8 +65,11 @@ fn watch(state: &mut CustomerState, turn: &mut Turn<'_>, moment: &MomentJudged) 
             close(turn, case, CaseState::Relapsed, "another miserable moment on the same link");
             continue;
         }
-        if concerned {
-            case.better_at.get_or_insert(moment.occurred_at);
+        if concerned && case.state != CaseState::Recovered {
+            case.better_at = Some(moment.occurred_at);
+            case.state = CaseState::Recovered;
+            let case = case.clone();
+            report(turn, &case, Some(turn.now), "the next moment on the link was neutral or better");
         }
         place += 1;
     }
@@ -88,7 +98,9 @@ fn open(state: &mut CustomerState, turn: &mut Turn<'_>, moment: &MomentJudged, w
         let oldest = state.cases.remove(0);
         state.dropped += 1;
         turn.effects.cancel_timer(timer(oldest.id));
-        close(turn, oldest, CaseState::Lost, "too many open cases");
+        if oldest.state.is_open() {
+            close(turn, oldest, CaseState::Lost, "too many open cases");
+        }
     }
     turn.set_timer(timer(id), case.closes_at);
     report(turn, &case, None, "a miserable moment");
@@ -105,7 +117,7 @@ pub(crate) fn take_up(
 ) {
     let Some(case) = state.cases.iter_mut().find(|known| known.id == case) else { return };
     // The first play that treats a case owns it; being held out of one does not hinder another.
-    if case.state == CaseState::Acting || (held_out && case.play.is_some()) {
+    if case.state != CaseState::Open || (held_out && case.play.is_some()) {
         return;
     }
     case.play = Some(play.to_owned());
@@ -128,9 +140,8 @@ pub(crate) fn find(state: &CustomerState, touchpoint: &str, key: &str) -> Option
 pub(crate) fn window_closed(state: &mut CustomerState, turn: &mut Turn<'_>, case: Uuid) {
     let Some(place) = state.cases.iter().position(|known| known.id == case) else { return };
     let case = state.cases.remove(place);
-    if case.better_at.is_some() {
-        close(turn, case, CaseState::Recovered, "the next moments on the link were neutral or better");
-    } else {
+    // A recovery that lasted to the end was told when it began.
+    if case.state != CaseState::Recovered {
         close(turn, case, CaseState::Lost, "no further moment on the link within the window");
     }
 }

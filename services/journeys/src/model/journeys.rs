@@ -67,17 +67,25 @@ pub(crate) fn event(state: &mut CustomerState, turn: &mut Turn<'_>, journey: &Jo
     if !journey.events().any(|meant| meant.fits(event)) {
         return;
     }
-    let traits = state.profile.traits().clone();
+    let traits = state.profile.shared();
     let scope = Scope::of_event(event).customer(&traits).now(turn.now);
     let Some(key) = journey.key_of(&scope) else { return };
-    let meant = |events: &Option<EventMatch>| events.as_ref().is_some_and(|meant| meant.matches(event, &scope));
+    let meant =
+        |events: &Option<EventMatch>| events.as_ref().is_some_and(|meant| meant.matches(event, &scope));
     let touchpoint = journey.touchpoints.iter().find(|touchpoint| meant(&touchpoint.on));
     let enters = meant(&journey.entry);
     let completes = meant(&journey.completion);
     let stage = touchpoint.map(|touchpoint| touchpoint.stage).or(journey.first_stage.filter(|_| enters));
     if let Some(stage) = stage {
         let may_enter = enters || (journey.entry.is_none() && !is_completed(state, journey, &key));
-        visit(state, turn, journey, &key, &Visit { stage, touchpoint }, may_enter.then_some(&*event.message_id));
+        visit(
+            state,
+            turn,
+            journey,
+            &key,
+            &Visit { stage, touchpoint },
+            may_enter.then_some(&*event.message_id),
+        );
     }
     if completes {
         complete(state, turn, journey, &key);
@@ -85,7 +93,12 @@ pub(crate) fn event(state: &mut CustomerState, turn: &mut Turn<'_>, journey: &Jo
 }
 
 /// A judged moment is a visit of its touchpoint too.
-pub(crate) fn judged(state: &mut CustomerState, turn: &mut Turn<'_>, journey: &Journey, moment: &MomentJudged) {
+pub(crate) fn judged(
+    state: &mut CustomerState,
+    turn: &mut Turn<'_>,
+    journey: &Journey,
+    moment: &MomentJudged,
+) {
     let found = journey.touchpoints.iter().find(|touchpoint| touchpoint.name == moment.touchpoint);
     // Touchpoints with events of their own are visited by those; a judgement may come long after the visit.
     let Some(touchpoint) = found.filter(|touchpoint| touchpoint.on.is_none()) else { return };

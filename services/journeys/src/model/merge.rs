@@ -1,5 +1,10 @@
 //! Two customers turned out to be one: what was kept for the one who was merged away goes to the one who stays.
 
+use elate_consumer::Effects;
+use elate_domain::Timestamp;
+
+use super::moments;
+use super::rows::Row;
 use super::state::{CustomerState, PlayMemory, limits};
 
 /// Takes over everything that the survivor does not have itself. Where both have something of one kind and key, the
@@ -19,12 +24,14 @@ pub(crate) fn merge(survivor: &mut CustomerState, loser: CustomerState) {
                 kept.keys.entry(key).or_insert(held);
             }
         }
-        // The timer that stands is the loser's or the survivor's; the next event sets it right.
-        kept.timer = None;
     }
     let dropped = [
-        join(&mut survivor.promises, loser.promises, limits::PROMISES, |a, b| a.moment == b.moment && a.key == b.key),
-        join(&mut survivor.cases, loser.cases, limits::CASES, |a, b| a.touchpoint == b.touchpoint && a.key == b.key),
+        join(&mut survivor.promises, loser.promises, limits::PROMISES, |a, b| {
+            a.moment == b.moment && a.key == b.key
+        }),
+        join(&mut survivor.cases, loser.cases, limits::CASES, |a, b| {
+            a.touchpoint == b.touchpoint && a.key == b.key
+        }),
         join(&mut survivor.journeys, loser.journeys, limits::JOURNEYS, |a, b| {
             a.journey == b.journey && a.key == b.key
         }),
@@ -35,6 +42,17 @@ pub(crate) fn merge(survivor: &mut CustomerState, loser: CustomerState) {
     survivor.held_out = survivor.held_out.or(loser.held_out);
     for (play, memory) in loser.memory {
         remember(survivor.memory.entry(play).or_default(), memory);
+    }
+}
+
+/// Sets the timers of patterns, of which one alone stands for the two that there were.
+pub(crate) fn rearm(survivor: &mut CustomerState, now: Timestamp, effects: &mut Effects<Row>) {
+    for (moment, slot) in &mut survivor.patterns {
+        let earliest = slot.keys.values().filter_map(|held| held.next_deadline()).min().map(Timestamp);
+        if let Some(deadline) = earliest {
+            effects.set_timer(moments::timer(moment), deadline.max(now));
+        }
+        slot.timer = earliest;
     }
 }
 
@@ -54,7 +72,8 @@ fn join<T>(kept: &mut Vec<T>, more: Vec<T>, limit: usize, same: impl Fn(&T, &T) 
 fn remember(kept: &mut PlayMemory, loser: PlayMemory) {
     kept.held_out = kept.held_out.or(loser.held_out);
     kept.evaluations = kept.evaluations.max(loser.evaluations);
-    let more = loser.entered.into_iter().filter(|(key, _)| !kept.entered.iter().any(|(known, _)| known == key));
+    let more =
+        loser.entered.into_iter().filter(|(key, _)| !kept.entered.iter().any(|(known, _)| known == key));
     let more: Vec<_> = more.collect();
     kept.entered.extend(more);
     kept.entered.sort_by_key(|(_, at)| *at);

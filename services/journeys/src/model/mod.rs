@@ -1,6 +1,7 @@
 //! The pure half: what an event or a deadline does to a customer. Nothing here awaits, reads a clock or draws a
 //! random number, so that live, replayed and simulated runs are one and the same.
 
+mod assignments;
 mod cases;
 mod definitions;
 mod ids;
@@ -23,6 +24,7 @@ use bytes::Bytes;
 use elate_domain::RawJson;
 use elate_manifest::expression::{EventView, LazyJson};
 
+pub use assignments::Assignments;
 pub use partition::{PartitionState, WorkspaceState};
 pub use processor::Journeys;
 pub use profile::Profile;
@@ -37,7 +39,11 @@ pub const ALLOWED_LATENESS_MILLIS: i64 = 3_600_000;
 pub(crate) fn kept(event: &EventView, with_context: bool) -> EventView {
     let own = |json: &LazyJson| {
         let raw = json.raw();
-        if raw.is_empty() { LazyJson::default() } else { LazyJson::new(RawJson::from_trusted(Bytes::copy_from_slice(raw.as_bytes()))) }
+        if raw.is_empty() {
+            LazyJson::default()
+        } else {
+            LazyJson::new(RawJson::from_trusted(Bytes::copy_from_slice(raw.as_bytes())))
+        }
     };
     EventView {
         name: event.name.clone(),

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use elate_domain::{Offset, WorkspaceId};
 use elate_domain::system::{DefinitionsPublished, ImportMark, PauseChanged, PauseScope};
+use elate_domain::{Offset, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -59,7 +59,12 @@ impl PartitionState {
     }
 
     /// Switches to other definitions. Answers false where this version, or a later one, is in force already.
-    pub fn publish(&mut self, workspace: &WorkspaceId, offset: Offset, published: DefinitionsPublished) -> bool {
+    pub fn publish(
+        &mut self,
+        workspace: &WorkspaceId,
+        offset: Offset,
+        published: DefinitionsPublished,
+    ) -> bool {
         let kept = self.workspaces.entry(workspace.clone()).or_default();
         if published.version <= kept.version {
             return false;
@@ -130,7 +135,9 @@ impl WorkspaceState {
     fn forget_plays(&mut self) {
         while self.plays.len() > MAX_PLAYS {
             let in_force = |name: &str| {
-                self.manifests.iter().any(|m| m["kind"] == "Play" && m["metadata"]["name"].as_str() == Some(name))
+                self.manifests
+                    .iter()
+                    .any(|m| m["kind"] == "Play" && m["metadata"]["name"].as_str() == Some(name))
             };
             let past = self.plays.iter().filter(|(name, _)| !in_force(name));
             let oldest = past.min_by_key(|(_, documents)| documents.last().map_or(0, |last| last.since));
@@ -171,7 +178,10 @@ mod tests {
         assert!(partition.publish(&shop(), Offset(1), publish(1, "1h")));
         assert!(partition.publish(&shop(), Offset(1), publish(2, "1h")));
         assert!(partition.publish(&shop(), Offset(1), publish(5, "2h")));
-        assert!(!partition.publish(&shop(), Offset(1), publish(5, "9h")), "a repeated version changes nothing");
+        assert!(
+            !partition.publish(&shop(), Offset(1), publish(5, "9h")),
+            "a repeated version changes nothing"
+        );
         let kept = partition.workspace(&shop()).unwrap();
         let wait = |version| {
             let play = kept.play("sorry", version)?;

@@ -84,6 +84,7 @@ impl Processor for Journeys {
         effects: &mut Effects<Row>,
     ) -> Result<(), StepError> {
         merge::merge(survivor, loser.state);
+        merge::rearm(survivor, loser.now, effects);
         effects.row(Row::Merged(MergedRow {
             workspace: loser.workspace,
             loser: loser.loser,
@@ -99,7 +100,8 @@ impl Processor for Journeys {
         let published: DefinitionsPublished = payload(event).ok()?;
         let kept = partition.workspace(&event.workspace)?;
         // A version that was in force already brings nothing new; neither does one that changes only plays.
-        let brings = kept.version == published.version && kept.since_offset == record.offset && !kept.fresh.is_empty();
+        let brings =
+            kept.version == published.version && kept.since_offset == record.offset && !kept.fresh.is_empty();
         (brings && published.replay_millis > 0).then(|| Duration::from_millis(published.replay_millis))
     }
 
@@ -118,7 +120,14 @@ impl Processor for Journeys {
                 let fresh = |target: Target| kept.fresh.contains(&definitions.id_of(target));
                 let targets = definitions.interests.of(event).filter(|target| fresh(*target));
                 let view = EventView::new(event, record.received_at);
-                tell(state, &mut turn, &definitions, targets, &view, Timeliness { late: false, historical: true });
+                tell(
+                    state,
+                    &mut turn,
+                    &definitions,
+                    targets,
+                    &view,
+                    Timeliness { late: false, historical: true },
+                );
             }
             Input::Timer { workspace, customer, key, deadline } => {
                 let turn = turn(workspace, customer, deadline, false, effects);
@@ -140,7 +149,11 @@ struct Timeliness {
 
 impl Journeys {
     /// The definitions that are in force in a workspace.
-    pub(crate) fn definitions(&self, workspace: &WorkspaceId, kept: &WorkspaceState) -> std::sync::Arc<Definitions> {
+    pub(crate) fn definitions(
+        &self,
+        workspace: &WorkspaceId,
+        kept: &WorkspaceState,
+    ) -> std::sync::Arc<Definitions> {
         self.cache.definitions(workspace, kept)
     }
 
@@ -280,7 +293,9 @@ fn tell(
                 let Some(moment) = definitions.moments.get(place as usize) else { continue };
                 match &moment.kind {
                     Kind::Promise(rules) => promises::event(state, turn, rules, event),
-                    Kind::Single(single) if !timeliness.late => moments::judge(state, turn, moment, single, event),
+                    Kind::Single(single) if !timeliness.late => {
+                        moments::judge(state, turn, moment, single, event)
+                    }
                     Kind::Pattern(pattern) if !timeliness.late => patterns.push((moment, pattern)),
                     Kind::Single(_) | Kind::Pattern(_) => {}
                 }
@@ -298,7 +313,7 @@ fn tell(
     }
     let keeps_context = patterns.iter().any(|(_, pattern)| pattern.compiled.keeps_context);
     let captured = super::kept(event, keeps_context);
-    let traits = state.profile.traits().clone();
+    let traits = state.profile.shared();
     let mut conditions = PatternConditions::new(&definitions.words, event, &traits);
     let mut scratch = Scratch::default();
     let class = definitions.words.class_of(&event.name);

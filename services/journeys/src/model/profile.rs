@@ -1,5 +1,7 @@
 //! What is known of a customer: the traits that conditions and templates see, and the clock to go by.
 
+use std::sync::Arc;
+
 use elate_domain::system::PreferencesChanged;
 use elate_domain::{Event, EventType};
 use serde::{Deserialize, Serialize};
@@ -18,8 +20,8 @@ const ZONE_TRAITS: [&str; 3] = ["time_zone", "timezone", "timeZone"];
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Profile {
-    /// A JSON object.
-    traits: Json,
+    /// A JSON object; shared, so that a step can look at it while the state changes.
+    traits: Arc<Json>,
     /// Set as a preference; goes before every trait.
     #[serde(skip_serializing_if = "Option::is_none")]
     time_zone: Option<String>,
@@ -37,7 +39,7 @@ fn is_none_left_out(count: &u32) -> bool {
 
 impl Default for Profile {
     fn default() -> Self {
-        Self { traits: Json::Object(Map::new()), time_zone: None, seen_zone: None, left_out: 0 }
+        Self { traits: Arc::new(Json::Object(Map::new())), time_zone: None, seen_zone: None, left_out: 0 }
     }
 }
 
@@ -50,6 +52,11 @@ impl Profile {
     /// The traits, a JSON object.
     pub fn traits(&self) -> &Json {
         &self.traits
+    }
+
+    /// The traits, to be held while the state changes.
+    pub fn shared(&self) -> Arc<Json> {
+        Arc::clone(&self.traits)
     }
 
     /// The IANA name of the customer's zone, where one is known: as preferred, as a trait, as last seen.
@@ -77,7 +84,10 @@ impl Profile {
     }
 
     fn set(&mut self, name: String, value: Json) {
-        let Json::Object(kept) = &mut self.traits else { return };
+        if self.traits.get(&name) == Some(&value) {
+            return;
+        }
+        let Json::Object(kept) = Arc::make_mut(&mut self.traits) else { return };
         if value.is_null() {
             kept.remove(&name);
             return;
@@ -99,11 +109,9 @@ impl Profile {
 
     /// Takes over what is not known here.
     pub fn merge(&mut self, other: Self) {
-        if let Json::Object(traits) = other.traits {
-            for (name, value) in traits {
-                if self.traits.get(&name).is_none() {
-                    self.set(name, value);
-                }
+        for (name, value) in other.traits.as_object().into_iter().flatten() {
+            if self.traits.get(name).is_none() {
+                self.set(name.clone(), value.clone());
             }
         }
         self.time_zone = self.time_zone.take().or(other.time_zone);
@@ -114,4 +122,48 @@ impl Profile {
 fn bytes(value: &Json) -> usize {
     // JSON of ours serialises without fail.
     serde_json::to_vec(value).map_or(0, |text| text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::tests::world::{at, customer, event};
+    use elate_domain::RawJson;
+    use serde_json::json;
+
+    fn identify(traits: Json, context: Json) -> Event {
+        let mut identified = event(customer("ann"), "m", "", at("2026-03-02T12:00:00Z"), json!({}));
+        identified.event_type = EventType::Identify;
+        identified.traits = RawJson::of(&traits);
+        identified.context = RawJson::of(&context);
+        identified
+    }
+
+    #[test]
+    fn traits_are_taken_over_forgotten_and_bounded() {
+        let mut profile = Profile::default();
+        profile.identify(&identify(json!({"tier": "gold", "name": "Ann"}), json!({})));
+        profile.identify(&identify(json!({"tier": null, "story": "x".repeat(5_000)}), json!({})));
+        assert_eq!(profile.traits(), &json!({"name": "Ann"}));
+        for number in 0..200 {
+            profile.identify(&identify(json!({format!("t{number}"): number}), json!({})));
+        }
+        assert_eq!(profile.traits().as_object().map(Map::len), Some(MAX_TRAITS));
+        assert_eq!(profile.left_out, 1 + 200 - (MAX_TRAITS as u32 - 1));
+    }
+
+    #[test]
+    fn a_preferred_zone_goes_before_a_stated_and_a_seen_one() {
+        let mut profile = Profile::default();
+        profile.identify(&identify(json!({}), json!({"timezone": "Europe/Vienna"})));
+        assert_eq!(profile.time_zone(), Some("Europe/Vienna"));
+        profile.identify(&identify(json!({"timezone": "Europe/Berlin"}), json!({"timezone": "Asia/Tokyo"})));
+        assert_eq!(profile.time_zone(), Some("Europe/Berlin"));
+        profile
+            .prefer(PreferencesChanged { time_zone: Some("Europe/Rome".to_owned()), ..Default::default() });
+        assert_eq!(profile.time_zone(), Some("Europe/Rome"));
+        let mut survivor = Profile::default();
+        survivor.merge(profile);
+        assert_eq!(survivor.time_zone(), Some("Europe/Rome"));
+    }
 }

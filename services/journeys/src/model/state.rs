@@ -147,7 +147,7 @@ pub struct Case {
     pub touchpoint: String,
     /// Correlation key.
     pub key: String,
-    /// Open or acting.
+    /// Open, acting, or recovered and watched until the window closes.
     pub state: CaseState,
     /// The moment that opened it.
     pub moment_id: String,

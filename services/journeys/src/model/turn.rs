@@ -38,8 +38,11 @@ impl Turn<'_> {
 
     /// Sets a timer. One that would be overdue waits for what may still cancel it.
     pub(crate) fn set_timer(&mut self, key: String, deadline: Timestamp) {
-        let deadline =
-            if deadline <= self.now { self.now.plus_millis(super::ALLOWED_LATENESS_MILLIS) } else { deadline };
+        let deadline = if deadline <= self.now {
+            self.now.plus_millis(super::ALLOWED_LATENESS_MILLIS)
+        } else {
+            deadline
+        };
         self.effects.set_timer(key, deadline);
     }
 }

@@ -3,8 +3,21 @@
 
 use sea_orm_migration::prelude::*;
 
+/// All migrations of the journeys database.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        let mut all = elate_consumer::migrations();
+        all.push(Box::new(ReadModels));
+        all
+    }
+}
+
 /// The tables that the list calls read.
-pub struct ReadModels;
+struct ReadModels;
 
 impl MigrationName for ReadModels {
     fn name(&self) -> &str {

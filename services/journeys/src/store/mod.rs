@@ -3,6 +3,7 @@
 //! No query can be made without a workspace: [`query::Select`] puts the filter in, and everything here goes through
 //! it. What is in these tables follows from the log alone; they can be emptied and built again.
 
+mod count;
 mod migrations;
 mod query;
 mod read;
@@ -12,11 +13,10 @@ mod write;
 use elate_domain::{CustomerId, WorkspaceId};
 use elate_storage::{Database, Error, Transaction, execute};
 
-pub use migrations::ReadModels;
+pub use migrations::Migrator;
 pub use read::{CaseFilter, InstanceFilter, PartitionVersion, PromiseFilter};
 
 use crate::model::rows::Row;
-use crate::ports::After;
 
 /// The tables that hold rows of customers.
 const TABLES: &[&str] = &[
@@ -29,7 +29,7 @@ const TABLES: &[&str] = &[
     "play_evaluations",
 ];
 
-/// The service's database as the loop writes it and the list calls read it.
+/// The read models: as the loop writes it and the list calls read it.
 #[derive(Debug, Clone)]
 pub struct Store {
     database: Database,
@@ -45,6 +45,7 @@ impl Store {
 #[async_trait::async_trait]
 impl elate_consumer::ProcessorStore<Row> for Store {
     async fn write(&self, tx: &Transaction, rows: Vec<Row>) -> Result<(), Error> {
+        count::count(&rows);
         write::write(tx, rows).await
     }
 

@@ -4,7 +4,7 @@ use elate_domain::{CustomerId, WorkspaceId};
 use elate_storage::{Database, Error, Row, Value, query_all};
 use uuid::Uuid;
 
-use super::After;
+use crate::page::After;
 
 /// A query over rows of one workspace.
 pub(super) struct Select {
@@ -118,7 +118,10 @@ impl Reader<'_> {
     }
 
     /// A word of one of the domain's own lists.
-    pub(super) fn domain<T: std::str::FromStr<Err = String>>(&self, column: &'static str) -> Result<T, Error> {
+    pub(super) fn domain<T: std::str::FromStr<Err = String>>(
+        &self,
+        column: &'static str,
+    ) -> Result<T, Error> {
         self.text(column)?.parse().map_err(|reason: String| Error::corrupt(self.table, column, reason))
     }
 }

@@ -8,9 +8,10 @@ use super::Store;
 use super::query::{Order, Reader, Select};
 use super::words::{Word, parse};
 use crate::model::rows::{
-    CaseRow, EvaluationRow, JourneyPhase, JourneyRow, MomentRow, Owner, PlayPhase, PlayRow, PromiseRow, StepRow,
+    CaseRow, EvaluationRow, JourneyPhase, JourneyRow, MomentRow, Owner, PlayPhase, PlayRow, PromiseRow,
+    StepRow,
 };
-use crate::ports::{After, Page, PageOf};
+use crate::page::{After, Page, PageOf};
 
 /// Which promises are asked for; what is empty leaves all in.
 #[derive(Debug, Clone, Default)]
@@ -197,14 +198,16 @@ impl Store {
         )
         .and_customer(Some(customer))
         .and("play", "=", play);
-        let rows = select.order_by("at DESC, sequence DESC", EvaluationRow::SLOTS).all(&self.database).await?;
+        let rows =
+            select.order_by("at DESC, sequence DESC", EvaluationRow::SLOTS).all(&self.database).await?;
         read(&rows, "play_evaluations", |r| evaluation(r, workspace))
     }
 
     /// Which version is in force in each partition that has seen one.
     pub async fn partition_versions(&self, workspace: &WorkspaceId) -> Result<Vec<PartitionVersion>, Error> {
         let columns = "partition_id, version, switched_offset, switched_at";
-        let select = Select::of(columns, "definitions", workspace).order_by("partition_id", u64::from(u32::MAX));
+        let select =
+            Select::of(columns, "definitions", workspace).order_by("partition_id", u64::from(u32::MAX));
         let rows = select.all(&self.database).await?;
         read(&rows, "definitions", |r| {
             let partition = u32::try_from(r.i64("partition_id")?)
@@ -222,7 +225,8 @@ impl Store {
     pub async fn newest_documents(&self, workspace: &WorkspaceId) -> Result<Option<(u64, String)>, Error> {
         let select = Select::of("version, manifests", "definition_documents", workspace);
         let rows = select.order_by("version DESC", 1).all(&self.database).await?;
-        let found = read(&rows, "definition_documents", |r| Ok((r.i64("version")? as u64, r.text("manifests")?)))?;
+        let found =
+            read(&rows, "definition_documents", |r| Ok((r.i64("version")? as u64, r.text("manifests")?)))?;
         Ok(found.into_iter().next())
     }
 }

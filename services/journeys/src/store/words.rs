@@ -30,5 +30,7 @@ words!(PlayDecision { Entered = "entered", HeldOut = "held_out", Refused = "refu
 /// Reads a word back.
 pub(crate) fn parse<T: Word>(table: &'static str, column: &'static str, text: &str) -> Result<T, Error> {
     let found = T::WORDS.iter().find(|(_, word)| *word == text);
-    found.map(|(value, _)| *value).ok_or_else(|| Error::corrupt(table, column, format!("{text:?} is no known word")))
+    found
+        .map(|(value, _)| *value)
+        .ok_or_else(|| Error::corrupt(table, column, format!("{text:?} is no known word")))
 }

@@ -10,7 +10,8 @@ use elate_storage::{Error, Transaction, execute};
 use super::TABLES;
 use super::words::Word as _;
 use crate::model::rows::{
-    CaseRow, DefinitionsRow, EvaluationRow, JourneyRow, MergedRow, MomentRow, Owner, PlayRow, PromiseRow, Row, StepRow,
+    CaseRow, DefinitionsRow, EvaluationRow, JourneyRow, MergedRow, MomentRow, Owner, PlayRow, PromiseRow,
+    Row, StepRow,
 };
 
 /// The rows of a batch by table, each key once: the last one stands.

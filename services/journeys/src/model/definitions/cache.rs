@@ -53,7 +53,7 @@ impl Cache {
         if let Some(found) = self.plays.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return found.clone();
         }
-        let compiled = compile::play(&document.manifest, document.since).ok().map(Arc::new);
+        let compiled = compile::play(&document.manifest).ok().map(Arc::new);
         let mut plays = self.plays.write().unwrap_or_else(PoisonError::into_inner);
         if plays.len() >= MAX_PLAYS {
             plays.clear();

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use elate_delight::gap::Thresholds;
 use elate_domain::{Better, system::name};
+use elate_manifest::Name;
 use elate_manifest::expression::Value;
 use elate_manifest::pattern;
 use elate_manifest::spec;
 use elate_manifest::spec::{EventMatch, PromiseSource, Step, Trigger};
-use elate_manifest::Name;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
@@ -41,7 +41,8 @@ pub(crate) fn definitions(version: u64, manifests: &[Json]) -> Definitions {
         }
     }
     set.plays.sort_by(|a, b| b.spec.priority.cmp(&a.spec.priority).then_with(|| a.name.cmp(&b.name)));
-    set.by_name = set.moments.iter().enumerate().map(|(i, moment)| (moment.facts.moment.clone(), i)).collect();
+    set.by_name =
+        set.moments.iter().enumerate().map(|(i, moment)| (moment.facts.moment.clone(), i)).collect();
     set.interests = interests(&set);
     set
 }
@@ -51,8 +52,9 @@ fn name_of(manifest: &Json) -> &str {
 }
 
 fn read<T: DeserializeOwned>(manifest: &Json) -> Result<T, String> {
-    serde_json::from_value(manifest["spec"].clone())
-        .map_err(|error| format!("{}/{}: {error}", manifest["kind"].as_str().unwrap_or_default(), name_of(manifest)))
+    serde_json::from_value(manifest["spec"].clone()).map_err(|error| {
+        format!("{}/{}: {error}", manifest["kind"].as_str().unwrap_or_default(), name_of(manifest))
+    })
 }
 
 fn add_journey_or_policy(set: &mut Definitions, manifest: &Json) -> Result<(), String> {
@@ -74,7 +76,7 @@ fn add_moment_or_play(set: &mut Definitions, manifest: &Json) -> Result<(), Stri
             let compiled = moment(set, name_of(manifest), read(manifest)?)?;
             set.moments.push(compiled);
         }
-        Some("Play") => set.plays.push(Arc::new(play(manifest, set.version)?)),
+        Some("Play") => set.plays.push(Arc::new(play(manifest)?)),
         _ => {}
     }
     Ok(())
@@ -100,11 +102,11 @@ fn journey(name: &str, spec: spec::Journey) -> Journey {
     }
 }
 
-/// Compiles a Play manifest as it stands in `version`.
-pub(crate) fn play(manifest: &Json, version: u64) -> Result<Play, String> {
+/// Compiles a Play manifest.
+pub(crate) fn play(manifest: &Json) -> Result<Play, String> {
     let spec: spec::Play = read(manifest)?;
     let name = name_of(manifest).to_owned();
-    Ok(Play { event_key: spec.key.clone(), name, version, spec })
+    Ok(Play { event_key: spec.key.clone(), name, spec })
 }
 
 fn moment(set: &mut Definitions, name: &str, spec: spec::Moment) -> Result<MomentDefinition, String> {
@@ -116,11 +118,18 @@ fn moment(set: &mut Definitions, name: &str, spec: spec::Moment) -> Result<Momen
     let promise = spec.expect.promise.as_ref().map(|promise| promise.due().clone());
     let kind = match (&spec.pattern, spec.on) {
         (Some(pattern), _) => {
-            let compiled = pattern::compile(pattern, &mut set.words)
-                .map_err(|problems| format!("Moment/{name}: {}", problems.first().map_or("", |p| p.reason.as_str())))?;
+            let compiled = pattern::compile(pattern, &mut set.words).map_err(|problems| {
+                format!("Moment/{name}: {}", problems.first().map_or("", |p| p.reason.as_str()))
+            })?;
             let fingerprint = fingerprint(pattern);
             let experience = spec.experience;
-            Kind::Pattern(PatternMoment { compiled, fingerprint, experience, promise, meant: meant(&pattern.steps) })
+            Kind::Pattern(PatternMoment {
+                compiled,
+                fingerprint,
+                experience,
+                promise,
+                meant: meant(&pattern.steps),
+            })
         }
         (None, Some(on)) => Kind::Single(SingleMoment { on, experience: spec.experience, promise }),
         (None, None) => return Err(format!("Moment/{name}: neither a pattern, nor an event, nor a promise")),
@@ -131,9 +140,9 @@ fn moment(set: &mut Definitions, name: &str, spec: spec::Moment) -> Result<Momen
 fn facts(set: &Definitions, name: &str, spec: &spec::Moment) -> Facts {
     let text = |name: &Option<Name>| name.as_ref().map(ToString::to_string);
     let journey = text(&spec.journey).unwrap_or_default();
-    let touchpoint = set
-        .journey(&journey)
-        .and_then(|journey| journey.touchpoints.iter().find(|touchpoint| spec.touchpoint == touchpoint.name.as_str()));
+    let touchpoint = set.journey(&journey).and_then(|journey| {
+        journey.touchpoints.iter().find(|touchpoint| spec.touchpoint == touchpoint.name.as_str())
+    });
     Facts {
         moment: name.to_owned(),
         version: set.version,
@@ -168,7 +177,9 @@ fn rules(facts: &Facts, key: &Option<Value>, spec: &spec::Moment) -> Option<Rule
     if full.is_none() && (!is_time || steps.len() != 2) {
         return None;
     }
-    let own = |named: &Option<spec::NamedMatch>| named.as_ref().map(|named| (named.name.clone(), named.event_match()));
+    let own = |named: &Option<spec::NamedMatch>| {
+        named.as_ref().map(|named| (named.name.clone(), named.event_match()))
+    };
     Some(Rules {
         facts: facts.clone(),
         key: key.clone(),

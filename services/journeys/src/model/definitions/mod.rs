@@ -11,6 +11,7 @@ use chrono_tz::Tz;
 use elate_manifest::pattern::Vocabulary;
 
 pub(crate) use cache::Cache;
+pub(crate) use compile::definitions as compile;
 pub(crate) use interests::{Interests, Target};
 
 use super::journeys::Journey;

@@ -78,7 +78,8 @@ impl Facts {
         let judged = judge(&rule, value, &expectations);
         // "Still nothing" is no experience to get used to, and a revision must not be learned twice.
         if let (Some(half_life), Some(base), false) = (self.habit, base, experience.provisional) {
-            let level = habit::update(state.habits.get(&self.moment).copied(), value - base, tolerance, half_life);
+            let level =
+                habit::update(state.habits.get(&self.moment).copied(), value - base, tolerance, half_life);
             state.habits.insert(self.moment.clone(), level);
         }
         let judgement = judged.ok()?;

@@ -10,7 +10,7 @@ mod single;
 use elate_manifest::expression::Value;
 
 pub(crate) use facts::{Experience, Facts, same_unit};
-pub(crate) use patterns::{PatternMoment, Seen, advance, overdue, step, times};
+pub(crate) use patterns::{PatternMoment, Seen, advance, overdue, step, timer, times};
 pub(crate) use single::{SingleMoment, judge};
 
 use super::promises::Rules;

@@ -38,7 +38,7 @@ pub(crate) struct Seen<'a, 'o> {
 }
 
 /// The timer of the earliest deadline of a moment's pattern.
-fn timer(moment: &str) -> String {
+pub(crate) fn timer(moment: &str) -> String {
     format!("pattern:{moment}")
 }
 
@@ -187,14 +187,15 @@ fn matched(
     found: &Match<EventView>,
 ) {
     let captures = captures(pattern, &found.captures);
-    let traits = state.profile.traits().clone();
+    let traits = state.profile.shared();
     let mut scope = Scope::new().customer(&traits).captures(&captures).now(turn.now);
     if let Some(last) = found.captures.last() {
         scope = scope.event(&last.event);
     }
     let Ok(quantity) = pattern.experience.quantity(&scope) else { return };
     let promise = pattern.promise.as_ref().and_then(|promise| promise.quantity(&scope).ok());
-    let because: Vec<String> = found.captures.iter().map(|taken| taken.event.message_id.to_string()).collect();
+    let because: Vec<String> =
+        found.captures.iter().map(|taken| taken.event.message_id.to_string()).collect();
     let mut parts = vec![moment.facts.moment.as_str(), key];
     parts.extend(because.iter().map(String::as_str));
     let experience = Experience {

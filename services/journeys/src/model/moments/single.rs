@@ -28,7 +28,7 @@ pub(crate) fn judge(
     if !single.on.fits(event) {
         return;
     }
-    let traits = state.profile.traits().clone();
+    let traits = state.profile.shared();
     let scope = Scope::of_event(event).customer(&traits).now(turn.now);
     if !single.on.matches(event, &scope) {
         return;

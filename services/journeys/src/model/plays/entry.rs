@@ -149,10 +149,13 @@ fn entered_before(state: &CustomerState, turn: &Turn<'_>, play: &Play, key: &str
     let (_, last) = entered.last()?;
     match play.spec.reentry {
         Reentry::Always => None,
-        Reentry::Never => Some(Answer::refused("re_entry", format!("entered on {last}, and may never again"))),
+        Reentry::Never => {
+            Some(Answer::refused("re_entry", format!("entered on {last}, and may never again")))
+        }
         Reentry::After(pause) => {
             let from = last.plus(pause.0);
-            let refused = Answer::refused("re_entry", format!("entered on {last}, and may again from {from}"));
+            let refused =
+                Answer::refused("re_entry", format!("entered on {last}, and may again from {from}"));
             (turn.now < from).then_some(refused)
         }
     }

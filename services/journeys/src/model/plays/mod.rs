@@ -34,8 +34,6 @@ pub(crate) use trigger::{Triggered, triggered};
 pub(crate) struct Play {
     /// The Play manifest.
     pub(crate) name: String,
-    /// The version of the definitions.
-    pub(crate) version: u64,
     /// Which instance an event belongs to: the play's own key, or that of the moment that triggers it.
     pub(crate) event_key: Option<Value>,
     pub(crate) spec: spec::Play,

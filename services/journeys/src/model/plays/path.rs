@@ -85,7 +85,10 @@ mod tests {
             visited.push(next.clone());
             at = next;
         }
-        assert_eq!(visited, ["0", "1", "1.then.0", "1.then.1", "1.then.1.then.0", "2", "2.split.then.0", "3"]);
+        assert_eq!(
+            visited,
+            ["0", "1", "1.then.0", "1.then.1", "1.then.1.then.0", "2", "2.split.then.0", "3"]
+        );
     }
 
     #[test]

@@ -22,7 +22,10 @@ enum Effect {
     Wakes,
 }
 
-/// Lets an event happen to the instances under way. Answers whether it concerned any.
+/// Why an instance leaves whose wording was forgotten.
+const NOT_KEPT: &str = "the version that it runs is not kept any more";
+
+/// Lets an event happen to the instances under way.
 pub(crate) fn event(
     state: &mut CustomerState,
     turn: &mut Turn<'_>,
@@ -37,7 +40,8 @@ pub(crate) fn event(
         left -= 1;
         let Some(instance) = state.plays.get(place) else { return };
         let Some(play) = find(&instance.play, instance.version) else {
-            place += 1;
+            let instance = state.plays.remove(place);
+            run::leave(turn, instance, NOT_KEPT);
             continue;
         };
         let Some(effect) = effect(state, turn, &play, instance, event) else {
@@ -82,8 +86,7 @@ fn concerns(
         return false;
     }
     let view = run::view(instance);
-    let mut scope =
-        Scope::of_event(event).customer(state.profile.traits()).instance(&view).now(turn.now);
+    let mut scope = Scope::of_event(event).customer(state.profile.traits()).instance(&view).now(turn.now);
     if let Some(moment) = &instance.moment {
         scope = scope.moment(moment);
     }
@@ -132,13 +135,14 @@ pub(crate) fn wait_ended(
     let Some(place) = state.plays.iter().position(|known| known.id == instance) else { return };
     let instance = state.plays.remove(place);
     let Some(play) = find(&instance.play, instance.version) else {
-        return run::leave(turn, instance, "the version that it runs is not kept any more");
+        return run::leave(turn, instance, NOT_KEPT);
     };
     let waits_for_event = match path::step(&play.spec.steps, &instance.at) {
         Some(PlayStep::Wait(wait)) => wait.event.is_some(),
         _ => false,
     };
-    let (how, reason) = if waits_for_event { ("timeout", "nothing came") } else { ("time", "the time has passed") };
+    let (how, reason) =
+        if waits_for_event { ("timeout", "nothing came") } else { ("time", "the time has passed") };
     end_wait(state, turn, standing, &play, instance, how, reason);
 }
 

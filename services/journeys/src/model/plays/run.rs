@@ -120,8 +120,7 @@ fn begin_wait(
     wait: &Wait,
     instance: &mut PlayInstance,
 ) -> Option<PlayInstance> {
-    let zones =
-        wait::Zones { customer: state.profile.time_zone(), workspace: standing.definitions.zone };
+    let zones = wait::Zones { customer: state.profile.time_zone(), workspace: standing.definitions.zone };
     let wait::End { at, reason } = wait::end(wait, turn.now, zones);
     log::step(turn, instance, &Taken { kind: "wait", branch: None, reason: &reason });
     if at.is_some_and(|at| at <= turn.now) {
@@ -156,7 +155,12 @@ fn take_branch(
 }
 
 /// Goes one of several ways; a customer always the same one.
-fn take_split<'a>(turn: &mut Turn<'_>, play: &Play, arms: &'a [SplitArm], instance: &mut PlayInstance) -> &'a str {
+fn take_split<'a>(
+    turn: &mut Turn<'_>,
+    play: &Play,
+    arms: &'a [SplitArm],
+    instance: &mut PlayInstance,
+) -> &'a str {
     let total: f64 = arms.iter().map(|arm| arm.weight.max(0.0)).sum();
     let weights: Vec<f64> = arms.iter().map(|arm| arm.weight.max(0.0) / total).collect();
     let ranges = assign::bucket_ranges(arms.len(), 1.0, Some(&weights));
@@ -183,7 +187,7 @@ fn ask_for_message(state: &CustomerState, turn: &mut Turn<'_>, send: &Send, inst
         class: send.class.as_str().to_owned(),
         expires_at: Some(turn.now.plus(send.expires.0)),
         data: json!({
-            "event": seen.event,
+            "event": instance.trigger.to_json(),
             "moment": instance.moment,
             "play": { "name": instance.play, "instance_id": instance.id, "key": instance.key },
             "instance": seen.instance,
@@ -217,19 +221,21 @@ fn values(expressions: &BTreeMap<String, Value>, scope: &Scope<'_>) -> Json {
 }
 
 /// What expressions see of an instance.
-pub(super) struct Seen {
-    pub(super) instance: Json,
-    /// The last event that the instance took.
-    pub(super) event: Json,
+struct Seen {
+    instance: Json,
 }
 
 impl Seen {
-    pub(super) fn of(instance: &PlayInstance) -> Self {
-        let last = instance.last_event.as_ref().unwrap_or(&instance.trigger);
-        Self { instance: view(instance), event: last.to_json() }
+    fn of(instance: &PlayInstance) -> Self {
+        Self { instance: view(instance) }
     }
 
-    fn scope<'a>(&'a self, state: &'a CustomerState, turn: &Turn<'_>, instance: &'a PlayInstance) -> Scope<'a> {
+    fn scope<'a>(
+        &'a self,
+        state: &'a CustomerState,
+        turn: &Turn<'_>,
+        instance: &'a PlayInstance,
+    ) -> Scope<'a> {
         let last = instance.last_event.as_ref().unwrap_or(&instance.trigger);
         let scope =
             Scope::of_event(last).customer(state.profile.traits()).instance(&self.instance).now(turn.now);

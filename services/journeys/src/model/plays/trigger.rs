@@ -1,7 +1,7 @@
 //! Whether an event starts a play.
 
-use elate_domain::system::{CaseChanged, JourneyMoved, MomentJudged, PromiseChanged, ScoreCrossed, name};
 use elate_domain::CaseState;
+use elate_domain::system::{CaseChanged, JourneyMoved, MomentJudged, PromiseChanged, ScoreCrossed, name};
 use elate_manifest::expression::{EventView, Scope};
 use elate_manifest::spec::Trigger;
 use serde::de::DeserializeOwned;
@@ -61,7 +61,8 @@ pub(crate) fn triggered(
         Trigger::Score(trigger) => {
             let crossed: ScoreCrossed = payload(event, name::SCORE_CROSSED)?;
             // Thresholds are copied from manifests, never computed, so they are equal to the bit.
-            let meant = crossed.threshold == trigger.threshold && crossed.direction == trigger.direction.as_str();
+            let meant =
+                crossed.threshold == trigger.threshold && crossed.direction == trigger.direction.as_str();
             meant.then(|| Triggered { key: String::new(), moment: None, case: None })
         }
         Trigger::Stage(trigger) => {
@@ -76,7 +77,8 @@ pub(crate) fn triggered(
 }
 
 fn case_trigger(trigger: &elate_manifest::spec::CaseTrigger, changed: CaseChanged) -> Option<Triggered> {
-    let of = |meant: &Option<elate_manifest::Name>, found: &str| meant.as_ref().is_none_or(|name| *name == *found);
+    let of =
+        |meant: &Option<elate_manifest::Name>, found: &str| meant.as_ref().is_none_or(|name| *name == *found);
     let meant = trigger.state == changed.state
         && of(&trigger.journey, &changed.journey)
         && of(&trigger.touchpoint, &changed.touchpoint)

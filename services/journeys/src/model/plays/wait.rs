@@ -36,7 +36,9 @@ pub(super) fn end(wait: &Wait, now: Timestamp, zones: Zones<'_>) -> End {
     let names = wait.event.as_ref().and_then(|event| event.on.as_ref()).map(|names| names.0.join(" or "));
     let names = names.unwrap_or_else(|| "an event".to_owned());
     match wait.timeout {
-        Some(timeout) => End { at: Some(now.plus(timeout.0)), reason: format!("for {names}, at most {timeout}") },
+        Some(timeout) => {
+            End { at: Some(now.plus(timeout.0)), reason: format!("for {names}, at most {timeout}") }
+        }
         None => End { at: None, reason: format!("for {names}") },
     }
 }
@@ -58,7 +60,8 @@ fn zone(wait: &Wait, zones: Zones<'_>) -> (Tz, &'static str) {
 fn next_local(zone: Tz, time: chrono::NaiveTime, now: Timestamp) -> Timestamp {
     let today = local::clock(zone, now).date();
     // Yesterday's too: where the clock is set back over midnight, its time may still be ahead.
-    let days = (0..4).filter_map(|day| today.checked_sub_days(Days::new(1))?.checked_add_days(Days::new(day)));
+    let days =
+        (0..4).filter_map(|day| today.checked_sub_days(Days::new(1))?.checked_add_days(Days::new(day)));
     let instants = days.map(|date| local::instants(zone, date.and_time(time)).first());
     instants.into_iter().filter(|instant| *instant >= now).min().unwrap_or(now)
 }
@@ -86,7 +89,11 @@ mod tests {
             ("2026-03-06T08:00:01Z", vienna, "2026-03-07T08:00:00Z"),
             // The night in between has the change to summer time.
             ("2026-03-28T20:00:00Z", vienna, "2026-03-29T07:00:00Z"),
-            ("2026-03-06T08:30:00Z", Zones { customer: Some("Mars/Olympus"), ..vienna }, "2026-03-06T09:00:00Z"),
+            (
+                "2026-03-06T08:30:00Z",
+                Zones { customer: Some("Mars/Olympus"), ..vienna },
+                "2026-03-06T09:00:00Z",
+            ),
             ("2026-03-06T10:30:00Z", Zones::default(), "2026-03-07T09:00:00Z"),
         ];
         for (now, zones, expected) in cases {

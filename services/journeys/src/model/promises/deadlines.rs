@@ -50,11 +50,8 @@ fn give_up_timer(promise: Uuid) -> String {
 pub(super) fn arm(turn: &mut Turn<'_>, rules: &Rules, traits: &Json, promise: &Promise) {
     let Some(dates) = promise.dates else { return };
     let captures = StepCaptures::new().with(rules.made.0.as_str(), promise.owner.clone());
-    let scope = Scope::of_event(&promise.owner)
-        .customer(traits)
-        .captures(&captures)
-        .due(dates.latest)
-        .now(turn.now);
+    let scope =
+        Scope::of_event(&promise.owner).customer(traits).captures(&captures).due(dates.latest).now(turn.now);
     for (place, rule) in (0_u32..).zip(&rules.at_risk) {
         let concerned = promise.state == PromiseState::Open
             && !promise.milestones.contains(&place)
@@ -79,7 +76,13 @@ pub(super) fn disarm(turn: &mut Turn<'_>, rules: &Rules, promise: Uuid) {
 }
 
 /// A deadline of the promise at `place` has passed.
-pub(crate) fn fire(state: &mut CustomerState, turn: &mut Turn<'_>, rules: &Rules, place: usize, alarm: Alarm) {
+pub(crate) fn fire(
+    state: &mut CustomerState,
+    turn: &mut Turn<'_>,
+    rules: &Rules,
+    place: usize,
+    alarm: Alarm,
+) {
     match alarm {
         Alarm::Risk(rule) => risk(state, turn, rules, place, rule),
         Alarm::Due => due(state, turn, rules, place),
@@ -92,7 +95,8 @@ fn risk(state: &mut CustomerState, turn: &mut Turn<'_>, rules: &Rules, place: us
     let missed = promise.state == PromiseState::Open && !promise.milestones.contains(&rule);
     let Some(rule) = rules.at_risk.get(rule as usize).filter(|_| missed) else { return };
     promise.state = PromiseState::AtRisk;
-    let milestone = rule.unless.on.as_ref().map_or_else(|| "the milestone".to_owned(), |names| names.0.join(" or "));
+    let milestone =
+        rule.unless.on.as_ref().map_or_else(|| "the milestone".to_owned(), |names| names.0.join(" or "));
     let reason = rule.reason.clone().unwrap_or_else(|| format!("{milestone} is missing"));
     let promise = promise.clone();
     report(turn, rules, &promise, Some(PromiseState::Open), None, &reason);
@@ -139,7 +143,7 @@ fn judge_silence(
 ) {
     let Some(promise) = state.promises.get(place).cloned() else { return };
     let captures = StepCaptures::new().with(rules.made.0.as_str(), promise.owner.clone());
-    let traits = state.profile.traits().clone();
+    let traits = state.profile.shared();
     let scope = Scope::of_event(&promise.owner).customer(&traits).captures(&captures).now(turn.now);
     let experience = Experience {
         moment_id: promise.moment_id,

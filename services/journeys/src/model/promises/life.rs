@@ -159,11 +159,17 @@ fn move_to(
 }
 
 /// The promise is fulfilled: its moment is judged, or judged again.
-fn fulfil(state: &mut CustomerState, turn: &mut Turn<'_>, rules: &Rules, promise: Promise, event: &EventView) {
+fn fulfil(
+    state: &mut CustomerState,
+    turn: &mut Turn<'_>,
+    rules: &Rules,
+    promise: Promise,
+    event: &EventView,
+) {
     let captures = StepCaptures::new()
         .with(rules.made.0.as_str(), promise.owner.clone())
         .with(rules.fulfilled.0.as_str(), event.clone());
-    let traits = state.profile.traits().clone();
+    let traits = state.profile.shared();
     let scope = Scope::of_event(event).customer(&traits).captures(&captures).now(turn.now);
     let quantity = rules.experience.quantity(&scope).unwrap_or(Quantity::Time(event.occurred_at));
     let experience = Experience {

@@ -1,36 +1,6 @@
-//! What the use-cases need from outside, in our own types.
+//! Pages of lists, as the use-cases and the store speak of them.
 
-use elate_domain::{CustomerId, WorkspaceId};
 use uuid::Uuid;
-
-/// How a caller names a customer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CustomerName {
-    /// By Elate's id.
-    Id(CustomerId),
-    /// By the sender's id of a known user.
-    User(String),
-    /// By the sender's id of a device or browser.
-    Anonymous(String),
-}
-
-/// Why a customer could not be found.
-#[derive(Debug, thiserror::Error)]
-pub enum LookupError {
-    /// Nobody is known by this name.
-    #[error("no such customer")]
-    Unknown,
-    /// Events does not answer; it may later.
-    #[error("events does not answer: {0}")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-/// Finds customers by their names: events knows them.
-#[async_trait::async_trait]
-pub trait Customers: Send + Sync + 'static {
-    /// The customer, or the survivor where it was merged away.
-    async fn find(&self, workspace: &WorkspaceId, name: &CustomerName) -> Result<CustomerId, LookupError>;
-}
 
 /// The last row of a page: the next page begins after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

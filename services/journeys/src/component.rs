@@ -1,0 +1,57 @@
+//! Journeys as a part of a process.
+
+use std::sync::Arc;
+
+use elate_consumer::Consumer;
+use elate_consumer::source::GrpcLog;
+use elate_proto::journeys::v1::journeys_service_server::{JourneysServiceServer, SERVICE_NAME};
+use elate_rpc::customers::Directory;
+use elate_runtime::{Built, Component, Dependencies, Phase, Task};
+use elate_telemetry::metrics::Metric;
+
+use crate::app::App;
+use crate::config::JourneysSettings;
+use crate::grpc::Grpc;
+use crate::metrics;
+use crate::model::Journeys;
+use crate::store::{Migrator, Store};
+
+/// The journeys service.
+#[derive(Debug, Clone, Copy)]
+pub struct JourneysComponent;
+
+#[async_trait::async_trait]
+impl Component for JourneysComponent {
+    const NAME: &'static str = "journeys";
+    const SERVICES: &'static [&'static str] = &[SERVICE_NAME];
+    const PORT: u16 = 7401;
+    type Settings = JourneysSettings;
+    type Migrator = Migrator;
+
+    fn metrics() -> Vec<Metric> {
+        metrics::ALL.to_vec()
+    }
+
+    async fn build(settings: JourneysSettings, dependencies: Dependencies) -> anyhow::Result<Built> {
+        let events = dependencies.events()?;
+        let store = Store::new(dependencies.database.clone());
+        let consumer = Consumer::builder(
+            Arc::new(Journeys::default()),
+            Arc::new(store.clone()),
+            dependencies.database,
+            Arc::new(GrpcLog::new(events.clone())),
+        )
+        .settings(settings.consumer)
+        .member(uuid::Uuid::new_v4().to_string())
+        .clock(Arc::clone(&dependencies.clock))
+        .build()?;
+        let server = JourneysServiceServer::new(Grpc::new(App::new(store), Directory::new(events)));
+        let consume = Task::new("journeys consumer", Phase::Consume, move |stop| async move {
+            Ok(consumer.run(stop).await?)
+        });
+        Ok(Built::new(move |routes| {
+            routes.add_service(server.clone());
+        })
+        .task(consume))
+    }
+}

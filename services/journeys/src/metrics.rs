@@ -1,0 +1,13 @@
+//! The metrics of journeys, declared once. They are counted as a batch is written; one that is rolled back and tried again
+//! counts again.
+
+elate_telemetry::metrics! {
+    /// Judgements of moments, revisions included, by outcome.
+    MOMENTS_JUDGED: Counter("elate_journeys_moments_judged_total", Count, ["outcome"]);
+    /// Changes of promises by the state that they came into.
+    PROMISES_CHANGED: Counter("elate_journeys_promises_changed_total", Count, ["state"]);
+    /// Changes of recovery cases by the state that they came into.
+    CASES_CHANGED: Counter("elate_journeys_cases_changed_total", Count, ["state"]);
+    /// Evaluations of plays' triggers by what came of them.
+    PLAYS_EVALUATED: Counter("elate_journeys_plays_evaluated_total", Count, ["decision"]);
+}
