@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod commands;
+pub mod dev;
 pub mod output;
 
 use clap::{Parser, Subcommand};
@@ -21,6 +22,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Runs all four services in one process.
+    Dev(Box<dev::Dev>),
     /// Publishes manifests, all or nothing.
     Apply(manifests::Apply),
     /// Shows what `apply` would change.
@@ -58,6 +61,7 @@ impl Cli {
     pub async fn run(self) -> anyhow::Result<()> {
         let target = &self.target;
         match self.command {
+            Command::Dev(command) => Box::pin(command.run()).await,
             Command::Apply(command) => command.run(target).await,
             Command::Diff(command) => command.run(target).await,
             Command::Get(command) => command.run(target).await,

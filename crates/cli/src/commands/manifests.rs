@@ -48,17 +48,26 @@ pub struct Delete {
 impl Apply {
     /// Runs the command.
     pub async fn run(self, target: &Target) -> Result<()> {
-        let request = ApplyManifestsRequest {
-            request_id: request_id(),
-            documents: read(&self.paths)?,
-            replay_seconds: self.replay.0.as_secs(),
-            ..Default::default()
-        };
-        let applied = target.definitions().await?.apply_manifests(request).await?.into_inner();
-        print(&applied)?;
-        line(format!("version {} is in force", applied.version))?;
-        Ok(())
+        publish(target, &self.paths, self.replay).await
     }
+}
+
+/// Publishes the manifests at `path`, as of now.
+pub async fn apply(target: &Target, path: &Path) -> Result<()> {
+    publish(target, &[path.to_owned()], HumanDuration::default()).await
+}
+
+async fn publish(target: &Target, paths: &[PathBuf], replay: HumanDuration) -> Result<()> {
+    let request = ApplyManifestsRequest {
+        request_id: request_id(),
+        documents: read(paths)?,
+        replay_seconds: replay.0.as_secs(),
+        ..Default::default()
+    };
+    let applied = target.definitions().await?.apply_manifests(request).await?.into_inner();
+    print(&applied)?;
+    line(format!("version {} is in force", applied.version))?;
+    Ok(())
 }
 
 impl Diff {
