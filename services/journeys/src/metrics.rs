@@ -8,6 +8,11 @@ elate_telemetry::metrics! {
     PROMISES_CHANGED: Counter("elate_journeys_promises_changed_total", Count, ["state"]);
     /// Changes of recovery cases by the state that they came into.
     CASES_CHANGED: Counter("elate_journeys_cases_changed_total", Count, ["state"]);
+    /// Conditions of patterns that could not be told, because a property was missing or of another type.
+    CONDITIONS_FAILED: Counter("elate_journeys_conditions_failed_total", Count, []);
     /// Evaluations of plays' triggers by what came of them.
     PLAYS_EVALUATED: Counter("elate_journeys_plays_evaluated_total", Count, ["decision"]);
 }
+
+/// For metrics without labels.
+pub const NO_LABELS: &[(&str, &str)] = &[];

@@ -262,3 +262,45 @@ impl From<PartitionVersion> for pb::PartitionDefinitions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_read_and_what_is_no_state_is_named_by_its_place() {
+        let values = [pb::PromiseState::Open.into(), pb::PromiseState::Broken.into()];
+        assert_eq!(promise_states(&values).unwrap(), [PromiseState::Open, PromiseState::Broken]);
+        for bad in [0, 99] {
+            let error = play_phases(&[pb::PlayState::Active.into(), bad]).unwrap_err();
+            assert_eq!(error.0[0].field, "states[1]");
+        }
+        assert!(case_states(&[]).unwrap().is_empty());
+        assert_eq!(instance_id("x").unwrap_err().0[0].field, "instance_id");
+    }
+
+    #[test]
+    fn every_state_is_encoded_as_the_one_that_it_is_read_from() {
+        for value in 1..=5 {
+            let states = case_states(&[value]).unwrap();
+            let row = CaseRow {
+                owner: crate::model::rows::Owner {
+                    workspace: elate_domain::WorkspaceId::try_new("shop").unwrap(),
+                    customer: elate_domain::CustomerId::NONE,
+                },
+                case_id: Uuid::nil(),
+                journey: String::new(),
+                touchpoint: String::new(),
+                key: String::new(),
+                state: states[0],
+                moment_id: String::new(),
+                opened_at: Timestamp(0),
+                closed_at: None,
+                play: None,
+                held_out: false,
+                reason: String::new(),
+            };
+            assert_eq!(pb::RecoveryCase::from(row).state, value);
+        }
+    }
+}

@@ -25,6 +25,7 @@ use super::rows::{DefinitionsRow, MergedRow, Owner, Row};
 use super::state::CustomerState;
 use super::turn::Turn;
 use super::{ALLOWED_LATENESS_MILLIS, cases, journeys, merge, promises};
+use crate::metrics;
 
 /// The processor of the journeys service.
 #[derive(Debug, Default)]
@@ -323,6 +324,10 @@ fn tell(
     let mut seen = Seen { event, occurrence, historical: timeliness.historical };
     for (moment, pattern) in patterns {
         moments::step(state, turn, moment, pattern, &mut seen, listens);
+    }
+    let failures = conditions.failures();
+    if failures > 0 {
+        metrics::CONDITIONS_FAILED.counter(metrics::NO_LABELS).increment(u64::from(failures));
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use elate_domain::WorkspaceId;
+use tracing::warn;
 
 use super::{Definitions, compile};
 use crate::model::partition::WorkspaceState;
@@ -32,6 +33,9 @@ impl Cache {
             return found;
         }
         let compiled = Arc::new(compile::definitions(kept.version, &kept.manifests));
+        for reason in &compiled.unreadable {
+            warn!(%workspace, version = kept.version, %reason, "manifest of a later version of the software left out");
+        }
         let mut sets = self.sets.write().unwrap_or_else(PoisonError::into_inner);
         if sets.values().map(Vec::len).sum::<usize>() >= MAX_SETS {
             sets.clear();

@@ -32,14 +32,6 @@ pub(crate) fn definitions(version: u64, manifests: &[Json]) -> Definitions {
             set.unreadable.push(reason);
         }
     }
-    for play in &mut set.plays {
-        // Its trigger's key tells which events belong to an instance.
-        let Some(triggering) = play.triggering_moment().map(str::to_owned) else { continue };
-        let moment = set.moments.iter().find(|moment| moment.facts.moment == triggering);
-        if let Some(moment) = moment.filter(|_| play.spec.key.is_none()) {
-            *play = Arc::new(Play { event_key: moment.key.clone(), ..Play::clone(play) });
-        }
-    }
     set.plays.sort_by(|a, b| b.spec.priority.cmp(&a.spec.priority).then_with(|| a.name.cmp(&b.name)));
     set.by_name =
         set.moments.iter().enumerate().map(|(i, moment)| (moment.facts.moment.clone(), i)).collect();
@@ -106,7 +98,7 @@ fn journey(name: &str, spec: spec::Journey) -> Journey {
 pub(crate) fn play(manifest: &Json) -> Result<Play, String> {
     let spec: spec::Play = read(manifest)?;
     let name = name_of(manifest).to_owned();
-    Ok(Play { event_key: spec.key.clone(), name, spec })
+    Ok(Play { name, spec })
 }
 
 fn moment(set: &mut Definitions, name: &str, spec: spec::Moment) -> Result<MomentDefinition, String> {

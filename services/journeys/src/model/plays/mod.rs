@@ -25,6 +25,8 @@ use elate_manifest::expression::Value;
 use elate_manifest::spec;
 use elate_manifest::spec::Trigger;
 
+use super::definitions::Definitions;
+
 pub(crate) use entry::{Standing, evaluate, holdout_rule};
 pub(crate) use react::{event as react, wait_ended};
 pub(crate) use trigger::{Triggered, triggered};
@@ -34,8 +36,6 @@ pub(crate) use trigger::{Triggered, triggered};
 pub(crate) struct Play {
     /// The Play manifest.
     pub(crate) name: String,
-    /// Which instance an event belongs to: the play's own key, or that of the moment that triggers it.
-    pub(crate) event_key: Option<Value>,
     pub(crate) spec: spec::Play,
 }
 
@@ -47,5 +47,12 @@ impl Play {
             Trigger::Promise(trigger) => Some(trigger.moment.as_str()),
             Trigger::Score(_) | Trigger::Stage(_) | Trigger::Case(_) | Trigger::Event(_) => None,
         }
+    }
+
+    /// What tells to which instance an event belongs: the play's own key where it reads the event, or else the key of
+    /// the moment that triggers it.
+    pub(crate) fn event_key<'a>(&'a self, definitions: &'a Definitions) -> Option<&'a Value> {
+        let own = self.spec.key.as_ref().filter(|key| key.uses().reads("event"));
+        own.or_else(|| definitions.moment(self.triggering_moment()?)?.key.as_ref())
     }
 }

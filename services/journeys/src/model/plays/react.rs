@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::log::{self, Taken};
 use super::{Play, Standing, path, run};
+use crate::model::definitions::Definitions;
 use crate::model::kept;
 use crate::model::state::{CustomerState, PlayInstance};
 use crate::model::turn::Turn;
@@ -44,7 +45,7 @@ pub(crate) fn event(
             run::leave(turn, instance, NOT_KEPT);
             continue;
         };
-        let Some(effect) = effect(state, turn, &play, instance, event) else {
+        let Some(effect) = effect(state, turn, standing.definitions, &play, instance, event) else {
             place += 1;
             continue;
         };
@@ -59,17 +60,22 @@ pub(crate) fn event(
 fn effect(
     state: &CustomerState,
     turn: &Turn<'_>,
+    definitions: &Definitions,
     play: &Play,
     instance: &PlayInstance,
     event: &EventView,
 ) -> Option<Effect> {
-    let exits = play.spec.exit_on.iter().find(|meant| concerns(meant, state, turn, play, instance, event));
+    let exits = play
+        .spec
+        .exit_on
+        .iter()
+        .find(|meant| concerns(meant, state, turn, definitions, play, instance, event));
     if exits.is_some() {
         return Some(Effect::Exits(format!("{:?}", &*event.name)));
     }
     let Some(PlayStep::Wait(wait)) = path::step(&play.spec.steps, &instance.at) else { return None };
     let awaited = wait.event.as_ref()?;
-    concerns(awaited, state, turn, play, instance, event).then_some(Effect::Wakes)
+    concerns(awaited, state, turn, definitions, play, instance, event).then_some(Effect::Wakes)
 }
 
 /// Whether an event is meant, and belongs to this instance.
@@ -77,6 +83,7 @@ fn concerns(
     meant: &EventMatch,
     state: &CustomerState,
     turn: &Turn<'_>,
+    definitions: &Definitions,
     play: &Play,
     instance: &PlayInstance,
     event: &EventView,
@@ -90,15 +97,21 @@ fn concerns(
     if let Some(moment) = &instance.moment {
         scope = scope.moment(moment);
     }
-    belongs(play, instance, event, &scope) && meant.matches(event, &scope)
+    belongs(play, definitions, instance, event, &scope) && meant.matches(event, &scope)
 }
 
 /// An event that carries a key belongs to the instance of that key alone; one that carries none belongs to all.
-fn belongs(play: &Play, instance: &PlayInstance, event: &EventView, scope: &Scope<'_>) -> bool {
+fn belongs(
+    play: &Play,
+    definitions: &Definitions,
+    instance: &PlayInstance,
+    event: &EventView,
+    scope: &Scope<'_>,
+) -> bool {
     if instance.key.is_empty() {
         return true;
     }
-    if let Some(key) = play.event_key.as_ref().and_then(|key| key.text_of(scope).ok()) {
+    if let Some(key) = play.event_key(definitions).and_then(|key| key.text_of(scope).ok()) {
         return key == instance.key;
     }
     if event.event_type != EventType::System {

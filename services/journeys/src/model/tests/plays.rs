@@ -283,3 +283,43 @@ fn what_was_begun_before_a_merge_goes_on_after_it() {
     assert_eq!(steps(&world, ann)[0], "step 1 wait=timeout");
     assert!(world.rows.iter().any(|row| matches!(row, Row::Merged(merged) if merged.survivor == ann)));
 }
+
+#[test]
+fn an_instance_that_a_moment_began_listens_to_events_of_the_moments_key() {
+    let ann = customer("ann");
+    let manifests = format!(
+        "{SHELL}{}",
+        r#"apiVersion: elate.dev/v1
+kind: Moment
+metadata: {name: wait}
+spec:
+  truth: smot
+  stage: use
+  touchpoint: desk
+  product: shop
+  channel: chat
+  on: Waited
+  key: event.properties.ticket
+  experience: event.properties.minutes
+  better: lower
+  expect: {standard: "5"}
+  tolerance: 5
+---
+apiVersion: elate.dev/v1
+kind: Play
+metadata: {name: p}
+spec:
+  trigger: {moment: {name: wait, outcome: miserable}}
+  reentry: always
+  exit_on: [Closed]
+  steps: [{wait: {for: 1d}}]
+"#
+    );
+    let mut world = World::of(&manifests);
+    world.happens(ann, "m-1", "Waited", "2026-03-02T12:00:00Z", json!({"ticket": 1, "minutes": 30}));
+    world.happens(ann, "m-2", "Waited", "2026-03-02T12:01:00Z", json!({"ticket": "2", "minutes": 30}));
+    assert_eq!(world.state(ann).plays.len(), 2);
+    world.happens(ann, "m-3", "Closed", "2026-03-02T12:02:00Z", json!({"ticket": "1"}));
+    let left: Vec<_> = world.state(ann).plays.iter().map(|instance| instance.key.as_str()).collect();
+    assert_eq!(left, ["2"], "the number 1 and the text 1 are the same key");
+}
