@@ -45,17 +45,26 @@ pub async fn database() -> Option<Database> {
 /// When the server refuses.
 pub async fn create_on(server_url: &str) -> Database {
     let name = unique_name("t");
+    Database { url: create_named(server_url, &name).await, name }
+}
+
+/// Creates a database of this name on the server of `server_url`, a superuser's URL, and returns the database's URL.
+///
+/// # Panics
+/// When the server refuses, also because there is one of that name.
+pub async fn create_named(server_url: &str, name: &str) -> String {
     let mut connection =
         PgConnection::connect(server_url).await.expect("PostgreSQL for tests does not answer");
     // template0 takes no connections, so concurrent tests cannot block each other's CREATE DATABASE.
     let statement = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
     connection.execute(sqlx::AssertSqlSafe(statement)).await.expect("create a test database");
     connection.close().await.expect("close the connection that created the database");
-    Database { url: with_database(server_url, &name), name }
+    with_name(server_url, name)
 }
 
 /// Replaces the database in a PostgreSQL URL; query parameters stay.
-fn with_database(url: &str, name: &str) -> String {
+#[must_use]
+pub fn with_name(url: &str, name: &str) -> String {
     let (base, query) = url.split_once('?').map_or((url, None), |(base, query)| (base, Some(query)));
     let authority_start = base.find("://").map_or(0, |at| at + 3);
     let authority_end = base[authority_start..].find('/').map_or(base.len(), |at| authority_start + at);
@@ -69,7 +78,7 @@ fn with_database(url: &str, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{database, with_database};
+    use super::{database, with_name};
     use sqlx::{Connection, PgConnection};
 
     #[test]
@@ -79,7 +88,7 @@ mod tests {
             ("postgres://u:p@h:1", "postgres://u:p@h:1/new"),
             ("postgres://u@h/old?sslmode=disable", "postgres://u@h/new?sslmode=disable"),
         ] {
-            assert_eq!(with_database(url, "new"), expected);
+            assert_eq!(with_name(url, "new"), expected);
         }
     }
 

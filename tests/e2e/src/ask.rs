@@ -1,53 +1,39 @@
-//! What scenarios do to a system and ask of it, in a few words.
+//! What scenarios do in a workspace and ask of it.
 
-use elate_proto::common::v1::{CustomerRef, PageRequest, customer_ref};
-use elate_proto::events::v1::ingest_result::Status;
+use std::time::Duration;
+
+use elate_proto::common::v1::{CustomerRef, PageRequest};
+use elate_proto::events::v1::ingest_result::Status as Taken;
 use elate_proto::events::v1::{
-    ApplyManifestsRequest, EventType, GetCustomerRequest, IngestBatchRequest, IngestMessage, IngestResult,
-    ListTimelineRequest, TimelineEntry,
+    ApplyManifestsRequest, ApplyManifestsResponse, Customer, GetCustomerRequest, IngestBatchRequest,
+    IngestMessage, IngestResult, ListTimelineRequest, TimelineEntry,
 };
+use elate_proto::journeys::v1::{
+    ExplainPlayRequest, ListCasesRequest, ListMomentsRequest, ListPromisesRequest, Moment, PlayEvaluation,
+    Promise, RecoveryCase,
+};
+use elate_proto::notifications::v1::{ListNotificationsRequest, Notification};
+use elate_proto::scoring::v1::{ExplainScoreRequest, ExplainScoreResponse};
+use elate_testkit::eventually;
 use serde_json::Value;
+use tonic::Status;
 
-use crate::System;
+use crate::{Workspace, explain};
 
-/// A known user.
-pub fn user(id: &str) -> CustomerRef {
-    CustomerRef { r#ref: Some(customer_ref::Ref::UserId(id.to_owned())) }
+/// How long scenarios wait for what should come in a moment, on a loaded machine with debug builds.
+pub const SOON: Duration = Duration::from_secs(30);
+
+fn first_page() -> Option<PageRequest> {
+    Some(PageRequest { page_size: 500, page_token: String::new() })
 }
 
-/// A track event of a known user, as of now.
-pub fn track(message_id: &str, user_id: &str, name: &str, properties: &Value) -> IngestMessage {
-    IngestMessage {
-        r#type: EventType::Track.into(),
-        message_id: message_id.to_owned(),
-        name: name.to_owned(),
-        user_id: user_id.to_owned(),
-        properties: properties.to_string().into_bytes().into(),
-        ..Default::default()
-    }
-}
-
-/// An identify of a user, with the browser that it was known by before.
-pub fn identify(message_id: &str, user_id: &str, anonymous_id: &str, traits: &Value) -> IngestMessage {
-    IngestMessage {
-        r#type: EventType::Identify.into(),
-        message_id: message_id.to_owned(),
-        user_id: user_id.to_owned(),
-        anonymous_id: anonymous_id.to_owned(),
-        traits: traits.to_string().into_bytes().into(),
-        ..Default::default()
-    }
-}
-
-impl System {
-    /// Appends messages; panics where one is refused.
+impl Workspace {
+    /// Appends messages with the write key; panics where one is refused.
     pub async fn ingest(&self, messages: Vec<IngestMessage>) -> Vec<IngestResult> {
-        let request = IngestBatchRequest { messages, import_id: String::new() };
-        let mut client = self.target.ingest().await.expect("events");
-        let results = client.ingest_batch(request).await.expect("an answer").into_inner().results;
+        let results = self.try_ingest(messages).await.unwrap_or_else(|status| panic!("{}", explain(&status)));
         for result in &results {
             assert!(
-                matches!(result.status(), Status::Accepted | Status::Duplicate),
+                matches!(result.status(), Taken::Accepted | Taken::Duplicate),
                 "{}: {} {}",
                 result.message_id,
                 result.field,
@@ -57,23 +43,30 @@ impl System {
         results
     }
 
+    /// Appends messages with the write key.
+    pub async fn try_ingest(&self, messages: Vec<IngestMessage>) -> Result<Vec<IngestResult>, Status> {
+        let request = IngestBatchRequest { messages, import_id: String::new() };
+        Ok(self.writer.ingest().ingest_batch(request).await?.into_inner().results)
+    }
+
     /// Publishes manifests.
-    pub async fn apply(&self, documents: &str) {
+    pub async fn apply(&self, documents: &str) -> ApplyManifestsResponse {
+        self.try_apply(documents).await.unwrap_or_else(|status| panic!("{}", explain(&status)))
+    }
+
+    /// Publishes manifests, or is refused.
+    pub async fn try_apply(&self, documents: &str) -> Result<ApplyManifestsResponse, Status> {
         let request = ApplyManifestsRequest {
             request_id: uuid::Uuid::now_v7().to_string(),
             documents: vec![documents.to_owned()],
             ..Default::default()
         };
-        let mut client = self.target.definitions().await.expect("events");
-        let applied = client.apply_manifests(request).await;
-        if let Err(status) = applied {
-            panic!("{}", elate_cli::client::explain(&status));
-        }
+        Ok(self.admin.definitions().apply_manifests(request).await?.into_inner())
     }
 
     /// The whole timeline of a customer, oldest first.
     pub async fn timeline(&self, customer: CustomerRef) -> Vec<TimelineEntry> {
-        let mut client = self.target.customers().await.expect("events");
+        let mut client = self.admin.customers();
         let mut entries = Vec::new();
         let mut page_token = String::new();
         loop {
@@ -83,7 +76,11 @@ impl System {
                 oldest_first: true,
                 names: Vec::new(),
             };
-            let page = client.list_timeline(request).await.expect("a timeline").into_inner();
+            let page = client
+                .list_timeline(request)
+                .await
+                .unwrap_or_else(|s| panic!("{}", explain(&s)))
+                .into_inner();
             entries.extend(page.entries);
             page_token = page.page.unwrap_or_default().next_page_token;
             if page_token.is_empty() {
@@ -92,7 +89,13 @@ impl System {
         }
     }
 
-    /// The payloads of a customer's system events of one name, oldest first.
+    /// The names on a customer's timeline, oldest first.
+    pub async fn names(&self, customer: CustomerRef) -> Vec<String> {
+        let entries = self.timeline(customer).await;
+        entries.into_iter().filter_map(|entry| entry.record).map(|record| record.name).collect()
+    }
+
+    /// The payloads of a customer's events of one name, oldest first.
     pub async fn told(&self, customer: CustomerRef, name: &str) -> Vec<Value> {
         let entries = self.timeline(customer).await;
         let records = entries.into_iter().filter_map(|entry| entry.record);
@@ -102,11 +105,71 @@ impl System {
             .collect()
     }
 
-    /// Elate's id of a customer, if it is known.
-    pub async fn customer_id(&self, customer: CustomerRef) -> Option<String> {
+    /// Waits for an event of this name for which `fits` holds, and returns its payload.
+    pub async fn wait_for(&self, customer: CustomerRef, name: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        eventually(SOON, || async {
+            let told = self.told(customer.clone(), name).await;
+            match told.iter().find(|payload| fits(payload)) {
+                Some(payload) => Ok(payload.clone()),
+                None => Err(format!("{name} of {customer:?}: {told:?}")),
+            }
+        })
+        .await
+    }
+
+    /// A customer, if it is known.
+    pub async fn customer(&self, customer: CustomerRef) -> Option<Customer> {
         let request = GetCustomerRequest { customer: Some(customer) };
-        let mut client = self.target.customers().await.expect("events");
-        let found = client.get_customer(request).await.ok()?.into_inner();
-        Some(found.customer?.customer_id)
+        self.admin.customers().get_customer(request).await.ok()?.into_inner().customer
+    }
+
+    /// A customer's promises.
+    pub async fn promises(&self, customer: CustomerRef) -> Vec<Promise> {
+        let request =
+            ListPromisesRequest { customer: Some(customer), page: first_page(), ..Default::default() };
+        self.admin
+            .journeys()
+            .list_promises(request)
+            .await
+            .map(|r| r.into_inner().promises)
+            .unwrap_or_default()
+    }
+
+    /// A customer's moments, as they stand.
+    pub async fn moments(&self, customer: CustomerRef) -> Vec<Moment> {
+        let request = ListMomentsRequest { customer: Some(customer), page: first_page() };
+        self.admin.journeys().list_moments(request).await.map(|r| r.into_inner().moments).unwrap_or_default()
+    }
+
+    /// A customer's recovery cases.
+    pub async fn cases(&self, customer: CustomerRef) -> Vec<RecoveryCase> {
+        let request = ListCasesRequest { customer: Some(customer), page: first_page(), ..Default::default() };
+        self.admin.journeys().list_cases(request).await.map(|r| r.into_inner().cases).unwrap_or_default()
+    }
+
+    /// Why a customer entered a play, or did not.
+    pub async fn why(&self, play: &str, customer: CustomerRef) -> Vec<PlayEvaluation> {
+        let request = ExplainPlayRequest { play: play.to_owned(), customer: Some(customer) };
+        let explained = self.admin.journeys().explain_play(request).await;
+        explained.map(|r| r.into_inner().evaluations).unwrap_or_default()
+    }
+
+    /// A customer's messages.
+    pub async fn notifications(&self, customer: CustomerRef) -> Vec<Notification> {
+        let request =
+            ListNotificationsRequest { customer: Some(customer), page: first_page(), ..Default::default() };
+        let listed = self.admin.notifications().list_notifications(request).await;
+        listed.map(|r| r.into_inner().notifications).unwrap_or_default()
+    }
+
+    /// A customer's score, taken apart.
+    pub async fn explained(&self, customer: CustomerRef) -> Result<ExplainScoreResponse, Status> {
+        let request = ExplainScoreRequest { customer: Some(customer), at_time: None, as_known_time: None };
+        Ok(self.admin.scoring().explain_score(request).await?.into_inner())
+    }
+
+    /// A customer's delight, if it has one.
+    pub async fn delight(&self, customer: CustomerRef) -> Option<f64> {
+        Some(self.explained(customer).await.ok()?.score?.delight)
     }
 }

@@ -1,16 +1,24 @@
 //! Starting and stopping whole systems.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use elate_cli::client::Target;
-use elate_proto::events::v1::{CreateKeyRequest, CreateWorkspaceRequest, Role};
 use elate_testkit::process::{Process, Recipe, workspace_binary};
 use elate_testkit::smtp::SmtpSink;
-use elate_testkit::{eventually, free_port, postgres, private};
+use elate_testkit::{free_port, postgres, private};
 
-const START: Duration = Duration::from_secs(60);
+use crate::{Clients, Workspace};
+
+const START: Duration = Duration::from_secs(90);
+const STOP: Duration = Duration::from_secs(40);
 const TOKEN: &str = "a-service-token-of-this-test-alone";
+/// The workspace that is there from the start.
+const FIRST: &str = "first";
+/// What `elate dev` prints last, when it serves.
+const DEV_SERVES: &str = "Ctrl-C stops it.";
+
+/// The services, leaf first.
+pub(crate) const SERVICES: [&str; 4] = ["events", "journeys", "scoring", "notifications"];
 
 /// How the four services are spread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,57 +31,129 @@ pub enum Topology {
     Four,
 }
 
+/// One process of a system.
+#[derive(Debug)]
+struct Member {
+    name: &'static str,
+    process: Process,
+    address: SocketAddr,
+}
+
 /// A running system, with everything that it needs.
 pub struct System {
     /// How it is spread.
     pub topology: Topology,
-    /// Clients with the admin key of the workspace `shop`.
-    pub target: Target,
-    /// A key that may only append.
-    pub write_key: String,
     /// Where mail goes.
     pub mail: SmtpSink,
-    /// The processes by name.
-    pub processes: Vec<(&'static str, Process)>,
     /// Redis, where there is one.
     pub redis: Option<private::Redis>,
     /// PostgreSQL, where there is one.
     pub postgres: Option<private::Postgres>,
-    _data: tempfile::TempDir,
+    members: Vec<Member>,
+    addresses: Vec<SocketAddr>,
+    clients: Clients,
+    token: String,
+    /// What processes printed before they were stopped.
+    printed: String,
+    data: tempfile::TempDir,
 }
 
 impl System {
     /// Starts a system; `None`, after a line that says so, where a server is missing.
     pub async fn start(topology: Topology) -> Option<Self> {
         let data = tempfile::tempdir().expect("a folder for data");
-        let mail = SmtpSink::start().await;
         let (postgres, redis) = match topology {
             Topology::OneOnFiles => (None, None),
             Topology::OneOnServers | Topology::Four => {
                 (Some(private::Postgres::start().await?), Some(private::Redis::start().await?))
             }
         };
+        let addresses = match topology {
+            Topology::Four => SERVICES.iter().map(|_| address()).collect(),
+            Topology::OneOnFiles | Topology::OneOnServers => vec![address()],
+        };
         let mut system = Self {
             topology,
-            target: Target {
-                server: String::new(),
-                journeys: None,
-                scoring: None,
-                notifications: None,
-                key: None,
-            },
-            write_key: String::new(),
-            mail,
-            processes: Vec::new(),
+            mail: SmtpSink::start().await,
             redis,
             postgres,
-            _data: data,
+            members: Vec::new(),
+            clients: Clients::new(&urls(&addresses), ""),
+            addresses,
+            token: TOKEN.to_owned(),
+            printed: String::new(),
+            data,
         };
+        if let Some(server) = &system.postgres {
+            for service in SERVICES {
+                postgres::create_named(&server.url(), &format!("elate_{service}")).await;
+            }
+        }
         match topology {
             Topology::OneOnFiles | Topology::OneOnServers => system.start_one().await,
             Topology::Four => system.start_four().await,
         }
+        system.clients = system.clients.with_key(&system.token);
         Some(system)
+    }
+
+    async fn start_one(&mut self) {
+        let address = self.addresses[0];
+        let data = self.data.path().to_str().expect("a path in UTF-8");
+        let mut recipe = Recipe::new(workspace_binary("elate"))
+            .args(["dev", "--workspace", FIRST, "--log", "info", "--data", data])
+            .args(["--listen", &address.to_string()]);
+        if let (Some(server), Some(redis)) = (&self.postgres, &self.redis) {
+            recipe = recipe
+                .env("ELATE_DEV_POSTGRES", postgres::with_name(&server.url(), "elate_{service}"))
+                .env("ELATE_DEV_REDIS", redis.url());
+        }
+        let recipe = self.mail_environment(recipe, address);
+        let mut process = recipe.spawn().expect("elate starts");
+        process.wait_for_line(DEV_SERVES, START).await;
+        self.members.push(Member { name: "elate", process, address });
+        self.token = self.kept("service-token");
+    }
+
+    async fn start_four(&mut self) {
+        for (service, address) in SERVICES.into_iter().zip(self.addresses.clone()) {
+            let recipe = self.recipe_of(service, address);
+            let migrated = recipe.clone().arg("migrate").output().await.expect("migrate runs");
+            assert!(
+                migrated.status.success(),
+                "{service} migrate: {}{}",
+                String::from_utf8_lossy(&migrated.stdout),
+                String::from_utf8_lossy(&migrated.stderr)
+            );
+            let process = recipe.arg("serve").spawn().expect("the service starts");
+            self.members.push(Member { name: service, process, address });
+        }
+        for member in &mut self.members {
+            member.process.wait_for_port(member.address, START).await;
+        }
+        for service in SERVICES {
+            self.ready(service).await;
+        }
+    }
+
+    fn recipe_of(&self, service: &str, address: SocketAddr) -> Recipe {
+        let server = self.postgres.as_ref().expect("four processes have PostgreSQL").url();
+        let recipe = Recipe::new(workspace_binary(&format!("elate-{service}")))
+            .env("ELATE_SERVICE_TOKEN", TOKEN)
+            .env("ELATE_LISTEN", address.to_string())
+            .env("ELATE_ADMIN_LISTEN", beside(address).to_string())
+            .env("ELATE_DATABASE__URL", postgres::with_name(&server, &format!("elate_{service}")))
+            .env("ELATE_LOG__FILTER", "info")
+            .env("ELATE_STOP__DELAY", "0s");
+        if service == "events" {
+            let redis = self.redis.as_ref().expect("four processes have Redis");
+            return recipe.env("ELATE_REDIS__URL", redis.url()).env("ELATE_BOOTSTRAP__WORKSPACE", "");
+        }
+        let recipe = recipe
+            .env("ELATE_EVENTS__URL", format!("http://{}", self.addresses[0]))
+            // A killed process leaves its leases behind for so long.
+            .env("ELATE_CONSUMER__LEASE", "3s");
+        if service == "notifications" { self.mail_environment(recipe, address) } else { recipe }
     }
 
     /// The environment of whoever sends mail: where the sink is.
@@ -84,93 +164,139 @@ impl System {
             .env("ELATE_PUBLIC_URL", format!("http://{public}"))
     }
 
-    async fn start_one(&mut self) {
-        let address = local(free_port());
-        let mut recipe = Recipe::new(workspace_binary("elate"))
-            .args(["dev", "--workspace", "shop", "--log", "info"])
-            .args(["--data", self._data.path().to_str().expect("a path in UTF-8")])
-            .args(["--listen", &address.to_string()]);
-        if let (Some(postgres), Some(redis)) = (&self.postgres, &self.redis) {
-            for service in SERVICES {
-                postgres::create_named(&postgres.url(), &format!("elate_{service}")).await;
+    /// A file that `elate dev` keeps in its data folder.
+    fn kept(&self, name: &str) -> String {
+        let file = self.data.path().join(name);
+        std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display())).trim().to_owned()
+    }
+
+    /// Makes a workspace with an admin key and a write key.
+    pub async fn workspace(&self, id: &str) -> Workspace {
+        Workspace::create(&self.clients, self.url("events"), self.url("notifications"), id).await
+    }
+
+    /// Clients with the credential of the services, which reads the log.
+    pub fn service_clients(&self) -> Clients {
+        self.clients.clone()
+    }
+
+    /// The credential of the services.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Where a service is.
+    pub fn url(&self, service: &str) -> String {
+        format!("http://{}", self.address(service))
+    }
+
+    /// Where the health of a service is.
+    pub fn admin_url(&self, service: &str) -> String {
+        format!("http://{}", beside(self.address(service)))
+    }
+
+    fn address(&self, service: &str) -> SocketAddr {
+        let at = SERVICES.iter().position(|name| *name == service).expect("one of the four services");
+        self.addresses.get(at).or(self.addresses.first()).copied().expect("an address")
+    }
+
+    /// The names of the processes.
+    pub fn processes(&self) -> Vec<&'static str> {
+        self.members.iter().map(|member| member.name).collect()
+    }
+
+    fn member(&mut self, name: &str) -> &mut Member {
+        self.members.iter_mut().find(|member| member.name == name).expect("a process of this name")
+    }
+
+    /// SIGKILL for one process, and a new start without waiting for it to be ready.
+    pub async fn kill_and_start(&mut self, name: &str) {
+        let member = self.member(name);
+        let printed = member.process.output();
+        member.process.restart().await;
+        self.printed.push_str(&printed);
+    }
+
+    /// Stops every process as an operator would, and checks that each one ended well.
+    pub async fn stop(&mut self) {
+        for member in self.members.iter_mut().rev() {
+            let status = member.process.terminate(STOP).await;
+            let output = member.process.output();
+            assert!(status.success(), "{} ended with {status}:\n{output}", member.name);
+            self.printed.push_str(&output);
+        }
+    }
+
+    /// Starts every process again after [`System::stop`], on the same data.
+    pub async fn start_again(&mut self) {
+        let one = self.topology != Topology::Four;
+        for member in &mut self.members {
+            member.process.restart().await;
+            if one {
+                member.process.wait_for_line(DEV_SERVES, START).await;
+            } else {
+                member.process.wait_for_port(member.address, START).await;
             }
-            recipe = recipe
-                .env("ELATE_DEV_POSTGRES", postgres::with_name(&postgres.url(), "elate_{service}"))
-                .env("ELATE_DEV_REDIS", redis.url());
         }
-        let mut process = self.mail_environment(recipe, address).spawn().expect("elate starts");
-        process.wait_for_line("Ctrl-C stops it.", START).await;
-        self.target.server = format!("http://{address}");
-        let read = |name| std::fs::read_to_string(self._data.path().join(name)).expect("a key").trim().to_owned();
-        self.target.key = Some(read("admin-key"));
-        self.write_key = read("write-key");
-        self.processes.push(("elate", process));
+        self.all_ready().await;
     }
 
-    async fn start_four(&mut self) {
-        let ports: Vec<SocketAddr> = SERVICES.iter().map(|_| local(free_port())).collect();
-        let postgres = self.postgres.as_ref().expect("four processes have PostgreSQL").url();
-        for (service, address) in SERVICES.iter().zip(&ports) {
-            postgres::create_named(&postgres, &format!("elate_{service}")).await;
-            let recipe = Recipe::new(workspace_binary(&format!("elate-{service}")))
-                .env("ELATE_SERVICE_TOKEN", TOKEN)
-                .env("ELATE_LISTEN", address.to_string())
-                .env("ELATE_ADMIN_LISTEN", local(free_port()).to_string())
-                .env("ELATE_EVENTS__URL", format!("http://{}", ports[0]))
-                .env("ELATE_DATABASE__URL", postgres::with_name(&postgres, &format!("elate_{service}")))
-                .env("ELATE_STOP__DELAY", "0s");
-            let recipe = match (*service, &self.redis) {
-                ("events", Some(redis)) => recipe.env("ELATE_REDIS__URL", redis.url()),
-                ("notifications", _) => self.mail_environment(recipe, *address),
-                _ => recipe,
-            };
-            let migrated = recipe.clone().arg("migrate").output().await.expect("migrate runs");
-            assert!(migrated.status.success(), "{service}: {}", String::from_utf8_lossy(&migrated.stderr));
-            let mut process = recipe.arg("serve").spawn().expect("the service starts");
-            process.wait_for_port(*address, START).await;
-            self.processes.push((service, process));
+    /// Waits until every service is ready.
+    pub async fn all_ready(&self) {
+        for service in SERVICES {
+            self.ready(service).await;
         }
-        let url = |n: usize| format!("http://{}", ports[n]);
-        self.target = Target {
-            server: url(0),
-            journeys: Some(url(1)),
-            scoring: Some(url(2)),
-            notifications: Some(url(3)),
-            key: Some(TOKEN.to_owned()),
-        };
-        self.make_workspace().await;
     }
 
-    async fn make_workspace(&mut self) {
-        let request = CreateWorkspaceRequest { workspace_id: "shop".to_owned(), time_zone: String::new() };
-        let made = eventually(START, || {
-            let (target, request) = (self.target.clone(), request.clone());
-            async move { target.admin().await.ok()?.create_workspace(request).await.ok() }
+    async fn ready(&self, service: &str) {
+        let health = beside(self.address(service));
+        let url = format!("http://{health}/readyz");
+        elate_testkit::eventually(START, || async {
+            tokio::net::TcpStream::connect(health).await.map_err(|e| e.to_string())?;
+            let answer = crate::http::get(&url).await;
+            if answer.status == 200 { Ok(()) } else { Err(format!("{service}: {}", answer.text())) }
         })
         .await;
-        self.target.key = Some(made.into_inner().secret);
-        let request = CreateKeyRequest {
-            request_id: uuid::Uuid::now_v7().to_string(),
-            name: "site".to_owned(),
-            role: Role::Writer.into(),
-            source_id: "site".to_owned(),
-        };
-        let made = self.target.admin().await.expect("events").create_key(request).await.expect("a key");
-        self.write_key = made.into_inner().secret;
     }
 
-    /// Stops everything as an operator would, and says how each process ended.
-    pub async fn stop(mut self) {
-        for (name, process) in self.processes.iter_mut().rev() {
-            let status = process.terminate(Duration::from_secs(30)).await;
-            assert!(status.success(), "{name} ended with {status}:\n{}", process.output());
+    /// Everything that the processes have printed.
+    pub fn printed(&self) -> String {
+        let mut printed = self.printed.clone();
+        for member in &self.members {
+            printed.push_str(&member.process.output());
         }
+        printed
+    }
+
+    /// Each process's last lines, for the message of a failure.
+    pub fn last_words(&self) -> String {
+        let mut words = String::new();
+        for member in &self.members {
+            let output = member.process.output();
+            let lines: Vec<&str> = output.lines().collect();
+            let last = &lines[lines.len().saturating_sub(40)..];
+            words.push_str(&format!("--- {}\n{}\n", member.name, last.join("\n")));
+        }
+        words
     }
 }
 
-/// The services, leaf first.
-const SERVICES: [&str; 4] = ["events", "journeys", "scoring", "notifications"];
+fn urls(addresses: &[SocketAddr]) -> [String; 4] {
+    std::array::from_fn(|at| format!("http://{}", addresses.get(at).unwrap_or(&addresses[0])))
+}
 
-fn local(port: u16) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], port))
+/// The address of health and metrics: a hundred ports above.
+fn beside(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip(), address.port() + 100)
+}
+
+/// An address that is free, as is the one a hundred ports above.
+fn address() -> SocketAddr {
+    loop {
+        let port = free_port();
+        let Some(above) = port.checked_add(100) else { continue };
+        if TcpListener::bind(("127.0.0.1", above)).is_ok() {
+            return SocketAddr::from(([127, 0, 0, 1], port));
+        }
+    }
 }

@@ -1,23 +1,21 @@
-//! What `elate dev` needs to be let in: a service token, a workspace, an admin key, a write key. Made on the first run,
-//! kept in the data folder, readable by its owner alone.
+//! What `elate dev` needs to be let in: a service token, an admin key, a write key. Made on the first run, kept in the
+//! data folder, readable by its owner alone.
 
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use elate_domain::WorkspaceId;
 use elate_proto::events::v1::admin_service_client::AdminServiceClient;
-use elate_proto::events::v1::{CreateKeyRequest, CreateWorkspaceRequest, Role};
+use elate_proto::events::v1::{CreateKeyRequest, Role};
 use elate_rpc::client::acting_in;
 use elate_rpc::{Channel, Secret};
 
 /// The keys of the development workspace.
 #[derive(Debug, Clone)]
 pub struct Keys {
-    /// The workspace.
-    pub workspace: WorkspaceId,
     /// Does everything in it.
     pub admin: String,
     /// Appends events.
@@ -35,36 +33,32 @@ pub fn service_token(folder: &Path) -> Result<Secret> {
     Ok(Secret::new(token))
 }
 
-/// The workspace and its keys, made where they are not there yet.
+/// Where events writes the admin key of the workspace that it makes on the first run.
+pub fn admin_file(folder: &Path) -> PathBuf {
+    folder.join("admin-key")
+}
+
+/// The keys of the workspace; the write key is made where there is none yet.
 pub async fn ensure(folder: &Path, events: &Channel, workspace: &WorkspaceId) -> Result<Keys> {
-    let (admin_file, write_file) = (folder.join("admin-key"), folder.join("write-key"));
-    let admin = match read(&admin_file)? {
-        Some(admin) => admin,
-        None => {
-            let request =
-                CreateWorkspaceRequest { workspace_id: workspace.as_str().to_owned(), time_zone: String::new() };
-            let created = AdminServiceClient::new(events.clone()).create_workspace(request).await;
-            let secret = created.context("the workspace can't be made")?.into_inner().secret;
-            write(&admin_file, &secret)?;
-            secret
-        }
+    let file = admin_file(folder);
+    let admin = read(&file)?.with_context(|| {
+        let file = file.display();
+        format!("{file} is missing: it was written on the first run; give another --data folder to begin anew")
+    })?;
+    let write_file = folder.join("write-key");
+    if let Some(write) = read(&write_file)? {
+        return Ok(Keys { admin, write });
+    }
+    let request = CreateKeyRequest {
+        request_id: uuid::Uuid::now_v7().to_string(),
+        name: "site".to_owned(),
+        role: Role::Writer.into(),
+        source_id: "site".to_owned(),
     };
-    let write_key = match read(&write_file)? {
-        Some(key) => key,
-        None => {
-            let request = CreateKeyRequest {
-                request_id: uuid::Uuid::now_v7().to_string(),
-                name: "site".to_owned(),
-                role: Role::Writer.into(),
-                source_id: "site".to_owned(),
-            };
-            let mut admin = AdminServiceClient::new(acting_in(events.clone(), workspace));
-            let secret = admin.create_key(request).await.context("no write key")?.into_inner().secret;
-            write(&write_file, &secret)?;
-            secret
-        }
-    };
-    Ok(Keys { workspace: workspace.clone(), admin, write: write_key })
+    let mut client = AdminServiceClient::new(acting_in(events.clone(), workspace));
+    let secret = client.create_key(request).await.context("the write key can't be made")?.into_inner().secret;
+    write(&write_file, &secret)?;
+    Ok(Keys { admin, write: secret })
 }
 
 fn read(file: &Path) -> Result<Option<String>> {

@@ -33,6 +33,15 @@ pub struct Mail {
     pub unsubscribe: Option<String>,
 }
 
+/// A mail server that messages go to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Its host name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+}
+
 /// The sink, listening.
 pub struct Sink {
     listener: TcpListener,

@@ -53,6 +53,12 @@ pub struct Dev {
     /// Port of the mail sink; another one where it is taken.
     #[arg(long, default_value_t = 1025)]
     mail_port: u16,
+    /// A mail server to send to instead of the sink.
+    #[arg(long, env = "ELATE_DEV_SMTP_HOST", requires = "smtp_port")]
+    smtp_host: Option<String>,
+    /// Port of that mail server.
+    #[arg(long, env = "ELATE_DEV_SMTP_PORT", requires = "smtp_host")]
+    smtp_port: Option<u16>,
     /// PostgreSQL instead of files: a URL in which `{service}` stands for the database of each service.
     #[arg(long, env = "ELATE_DEV_POSTGRES", hide_env_values = true)]
     postgres: Option<String>,
@@ -74,9 +80,9 @@ impl Dev {
             Some(clock) => Arc::clone(clock) as Arc<dyn Clock>,
             None => Arc::new(SystemClock),
         };
-        let sink = mail::Sink::bind(self.mail_port).await?;
+        let (sink, mail_server) = self.mail_server().await?;
         let stop = CancellationToken::new();
-        let running = Box::pin(services::start(&self, &sink, clock, stop.clone())).await?;
+        let running = Box::pin(services::start(&self, &mail_server, clock, stop.clone())).await?;
         let told = Box::pin(self.tell(&running, sink, recording, playback)).await;
         if told.is_err() || self.exit {
             stop.cancel();
@@ -85,14 +91,24 @@ impl Dev {
         told.and(ended)
     }
 
+    /// Where messages go: to the server that was named, or to a sink of ours that shows them.
+    async fn mail_server(&self) -> Result<(Option<mail::Sink>, mail::Server)> {
+        if let (Some(host), Some(port)) = (&self.smtp_host, self.smtp_port) {
+            return Ok((None, mail::Server { host: host.clone(), port }));
+        }
+        let sink = mail::Sink::bind(self.mail_port).await?;
+        let server = mail::Server { host: sink.address().ip().to_string(), port: sink.address().port() };
+        Ok((Some(sink), server))
+    }
+
     async fn tell(
         &self,
         running: &services::Running,
-        sink: mail::Sink,
+        sink: Option<mail::Sink>,
         recording: Option<play::Recording>,
         playback: Option<Arc<PlaybackClock>>,
     ) -> Result<()> {
-        let sink_address = sink.address();
+        let sink_address = sink.as_ref().map(mail::Sink::address);
         let mut mails = running.take_mail(sink);
         let keys = keys::ensure(&self.data, &running.events, &self.workspace).await?;
         let target = running.target(&keys.admin);
@@ -109,7 +125,9 @@ impl Dev {
             line(format!("\ngRPC, gRPC-Web and HTTP  {address}"))?;
             line(format!("health                   {admin}/healthz {admin}/readyz"))?;
             line(format!("metrics                  {admin}/metrics"))?;
-            line(format!("mail sink                {sink_address}"))?;
+            if let Some(sink_address) = sink_address {
+                line(format!("mail sink                {sink_address}"))?;
+            }
             line(format!("write key (SDKs)         {}", keys.write))?;
             line(format!("admin key                in {}", self.data.join("admin-key").display()))?;
             line("Ctrl-C stops it.")?;

@@ -22,9 +22,6 @@ use super::{Dev, keys, mail};
 use crate::client::Target;
 use crate::output::line;
 
-/// Partitions of an embedded log; with servers, as many as a production process has.
-const EMBEDDED_PARTITIONS: u32 = 8;
-
 /// The process, serving.
 pub struct Running {
     /// A channel to events with the service credential.
@@ -39,7 +36,7 @@ pub struct Running {
 /// Opens the components, leaf first, and serves them.
 pub async fn start(
     dev: &Dev,
-    sink: &mail::Sink,
+    mail_server: &mail::Server,
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
 ) -> Result<Running> {
@@ -60,6 +57,8 @@ pub async fn start(
 
     let mut own = elate_events::EventsSettings::default();
     own.partitions = if dev.postgres.is_none() { EMBEDDED_PARTITIONS } else { own.partitions };
+    // The workspace and its keys are made by this command, and kept in the data folder.
+    own.bootstrap.workspace.clear();
     let events = open::<EventsComponent>(own, &database(dev, "events"), &environment).await?;
     let channel = host.in_process(&events);
     environment.events = Some(channel.clone());
@@ -67,7 +66,7 @@ pub async fn start(
     host.add(open::<JourneysComponent>(Default::default(), &database(dev, "journeys"), &environment).await?);
     host.add(open::<ScoringComponent>(Default::default(), &database(dev, "scoring"), &environment).await?);
     let own = elate_notifications::NotificationsSettings {
-        variables: variables(host.address(), sink.address()),
+        variables: variables(host.address(), mail_server),
         ..Default::default()
     };
     host.add(open::<NotificationsComponent>(own, &database(dev, "notifications"), &environment).await?);
@@ -101,10 +100,10 @@ fn database(dev: &Dev, service: &str) -> DatabaseSettings {
 }
 
 /// What the example's channel reads from its environment.
-fn variables(address: SocketAddr, sink: SocketAddr) -> BTreeMap<String, String> {
+fn variables(address: SocketAddr, mail_server: &mail::Server) -> BTreeMap<String, String> {
     BTreeMap::from([
-        ("ELATE_DEV_SMTP_HOST".to_owned(), sink.ip().to_string()),
-        ("ELATE_DEV_SMTP_PORT".to_owned(), sink.port().to_string()),
+        ("ELATE_DEV_SMTP_HOST".to_owned(), mail_server.host.clone()),
+        ("ELATE_DEV_SMTP_PORT".to_owned(), mail_server.port.to_string()),
         ("ELATE_PUBLIC_URL".to_owned(), format!("http://{address}")),
     ])
 }
@@ -135,10 +134,12 @@ impl Running {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).spawn(task);
     }
 
-    /// Starts the mail sink.
-    pub fn take_mail(&self, sink: mail::Sink) -> mpsc::UnboundedReceiver<mail::Mail> {
+    /// Starts the mail sink; without one, no mail ever comes.
+    pub fn take_mail(&self, sink: Option<mail::Sink>) -> mpsc::UnboundedReceiver<mail::Mail> {
         let (sender, receiver) = mpsc::unbounded_channel();
-        self.spawn(sink.run(sender, self.stop.clone()));
+        if let Some(sink) = sink {
+            self.spawn(sink.run(sender, self.stop.clone()));
+        }
         receiver
     }
 
