@@ -232,11 +232,7 @@ impl Step<'_> {
         effects: &mut Effects<Row>,
     ) {
         let after = state.delight.delight(&self.settings.params, self.now);
-        for &threshold in &self.settings.thresholds {
-            if let Some(direction) = Direction::of(before, after, threshold) {
-                self.crossed(threshold, direction, before, after, moment_id.clone(), effects);
-            }
-        }
+        self.crossings(before, after, moment_id.as_ref(), effects);
         self.arm(state, effects);
     }
 
@@ -245,30 +241,28 @@ impl Step<'_> {
         let params = &self.settings.params;
         let before = state.delight.delight(params, self.now.plus_millis(-1));
         let after = state.delight.delight(params, self.now);
-        for &threshold in &self.settings.thresholds {
-            if let Some(direction) = Direction::of(before, after, threshold) {
-                self.crossed(threshold, direction, before, after, None, effects);
-            }
-        }
+        self.crossings(before, after, None, effects);
         self.arm(state, effects);
     }
 
-    fn crossed(
-        &self,
-        threshold: f64,
-        direction: Direction,
-        before: f64,
-        after: f64,
-        moment_id: Option<String>,
-        effects: &mut Effects<Row>,
-    ) {
-        let direction = direction.as_str().to_owned();
-        let crossed = ScoreCrossed { threshold, direction, before, after, moment_id };
-        effects.emit(system::name::SCORE_CROSSED, self.now, &crossed);
+    fn crossings(&self, before: f64, after: f64, moment_id: Option<&String>, effects: &mut Effects<Row>) {
+        for threshold in &self.settings.thresholds {
+            let crossed = Direction::of(before, after, threshold.at);
+            let Some(direction) = crossed.filter(|&direction| threshold.reports(direction)) else { continue };
+            let crossed = ScoreCrossed {
+                threshold: threshold.at,
+                direction: direction.as_str().to_owned(),
+                before,
+                after,
+                moment_id: moment_id.cloned(),
+            };
+            effects.emit(system::name::SCORE_CROSSED, self.now, &crossed);
+        }
     }
 
     fn arm(&self, state: &CustomerState, effects: &mut Effects<Row>) {
-        let next = state.delight.next_crossing(&self.settings.params, self.now, &self.settings.thresholds);
+        let lines: Vec<f64> = self.settings.thresholds.iter().map(|threshold| threshold.at).collect();
+        let next = state.delight.next_crossing(&self.settings.params, self.now, &lines);
         match next {
             Some(crossing) => effects.set_timer(CROSSING_TIMER, crossing.at),
             None => effects.cancel_timer(CROSSING_TIMER),

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use elate_delight::score::Direction;
 use elate_delight::{DelightParams, DelightState};
 use elate_domain::system::DefinitionsPublished;
 use elate_domain::{Outcome, WorkspaceId};
+use elate_manifest::spec;
 use serde::{Deserialize, Serialize};
 
 use super::rows::Link;
@@ -50,19 +52,34 @@ pub struct PartitionState {
 }
 
 /// How a workspace wants its customers scored.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Settings {
     /// Version of the definitions that they come from.
     pub definitions_version: u64,
     /// The formula's constants.
     pub params: DelightParams,
-    /// Scores whose crossing is an event.
-    pub thresholds: Vec<f64>,
+    /// Where a crossing is an event; nowhere, as long as the workspace has no Score manifest.
+    pub thresholds: Vec<Threshold>,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self { definitions_version: 0, params: DelightParams::default(), thresholds: vec![30.0, 70.0] }
+/// Where a crossing is an event.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Threshold {
+    /// Above 0 and below 100.
+    pub at: f64,
+    /// Falling below it counts.
+    pub below: bool,
+    /// Rising above it counts.
+    pub above: bool,
+}
+
+impl Threshold {
+    /// Whether a crossing in this direction is an event.
+    pub fn reports(self, direction: Direction) -> bool {
+        match direction {
+            Direction::Below => self.below,
+            Direction::Above => self.above,
+        }
     }
 }
 
@@ -80,24 +97,23 @@ impl PartitionState {
 }
 
 impl Settings {
-    /// Reads the `Score` manifest of a publication; the defaults where there is none. Publication has validated it.
+    /// Reads the Score manifest of a publication. Publication has validated it: one that can't be read is of a later
+    /// version, and leaves the defaults.
     pub fn of(published: &DefinitionsPublished) -> Self {
         let mut settings = Self { definitions_version: published.version, ..Self::default() };
         let is_score = |m: &&serde_json::Value| m.get("kind").and_then(|k| k.as_str()) == Some("Score");
-        let Some(spec) = published.manifests.iter().find(is_score).and_then(|m| m.get("spec")) else {
-            return settings;
-        };
-        if let Some(half_life) = spec.get("half_life").and_then(|h| h.as_str())
-            && let Ok(half_life) = half_life.parse::<elate_domain::HumanDuration>()
-        {
-            settings.params.half_life_millis = half_life.as_millis();
-        }
-        if let Some(thresholds) = spec.get("thresholds").and_then(|t| t.as_array()) {
-            settings.thresholds = thresholds.iter().filter_map(serde_json::Value::as_f64).collect();
-        }
-        if settings.params.validate().is_err() {
-            settings.params = DelightParams::default();
-        }
+        let spec = published.manifests.iter().find(is_score).and_then(|m| m.get("spec"));
+        let Some(Ok(score)) = spec.map(spec::Score::deserialize) else { return settings };
+        settings.thresholds = score.thresholds.iter().map(threshold).collect();
         settings
     }
+}
+
+fn threshold(threshold: &spec::ScoreThreshold) -> Threshold {
+    let (below, above) = match threshold.direction {
+        Some(spec::Direction::Below) => (true, false),
+        Some(spec::Direction::Above) => (false, true),
+        None => (true, true),
+    };
+    Threshold { at: threshold.at, below, above }
 }

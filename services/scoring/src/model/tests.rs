@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use elate_consumer::{Effects, Input, Merged, Processor, TimerChange};
 use elate_delight::DelightParams;
-use elate_domain::system::{MomentJudged, ScoreCrossed, name};
+use elate_domain::system::{DefinitionsPublished, MomentJudged, ScoreCrossed, name};
 use elate_domain::{
     CustomerId, Event, EventType, Offset, Outcome, Partition, RawJson, Record, SourceId, Stage, Timestamp,
     Truth, WorkspaceId,
@@ -76,6 +76,23 @@ fn judged(id: &str, at: i64, gap: f64, revision: u32, provisional: bool) -> Mome
     }
 }
 
+/// Thresholds at 30 and 70, as a publication brings them.
+fn partition() -> PartitionState {
+    let score = serde_json::json!({
+        "apiVersion": "elate.dev/v1", "kind": "Score", "metadata": {"name": "default"},
+        "spec": {"thresholds": [{"name": "unhappy", "at": 30.0}, {"name": "delighted", "at": 70.0}]}
+    });
+    let published = DefinitionsPublished {
+        version: 1,
+        manifests: vec![score],
+        replay_millis: 0,
+        applied_by: String::new(),
+    };
+    let mut partition = PartitionState::default();
+    partition.publish(&WorkspaceId::try_new("shop").unwrap(), &published);
+    partition
+}
+
 /// Runs one event through the step function.
 fn run(state: &mut CustomerState, offset: u64, event: Event) -> Effects<Row> {
     let mut effects = Effects::default();
@@ -86,7 +103,7 @@ fn run(state: &mut CustomerState, offset: u64, event: Event) -> Effects<Row> {
         event: None,
     };
     let input = Input::Record { record: &record, event: &event };
-    Scoring.step(&PartitionState::default(), state, input, &mut effects).unwrap();
+    Scoring.step(&partition(), state, input, &mut effects).unwrap();
     effects
 }
 
@@ -122,7 +139,7 @@ fn a_crossing_is_an_event_once_and_decay_crosses_back_by_timer() {
     let workspace = WorkspaceId::try_new("shop").unwrap();
     let timer = Input::Timer { workspace: &workspace, customer: customer(), key, deadline: *deadline };
     let mut later = Effects::default();
-    Scoring.step(&PartitionState::default(), &mut state, timer, &mut later).unwrap();
+    Scoring.step(&partition(), &mut state, timer, &mut later).unwrap();
     let crossed: ScoreCrossed = later.emissions[0].properties.read().unwrap();
     assert_eq!((crossed.threshold, crossed.direction.as_str()), (30.0, "above"));
     assert_eq!(crossed.moment_id, None);
