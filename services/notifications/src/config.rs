@@ -1,0 +1,81 @@
+//! The settings of notifications.
+
+use std::time::Duration;
+
+use elate_consumer::Settings as ConsumerSettings;
+use elate_domain::{FieldError, HumanDuration};
+use elate_rpc::Secret;
+use elate_runtime::config::Settings;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The settings of notifications, beside those that every process has.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct NotificationsSettings {
+    /// The consumer loop.
+    pub consumer: ConsumerSettings,
+    /// The delivery of messages.
+    pub delivery: DeliverySettings,
+    /// The key that unsubscribe links are signed with, at least 16 characters; the same in every process. Left out,
+    /// it is made from the service token, and links stop working when that is changed.
+    #[schemars(with = "String")]
+    pub unsubscribe_key: Secret,
+}
+
+/// How messages are delivered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeliverySettings {
+    /// E-mails of one channel under way at a time, 1 to 1000.
+    pub email_concurrency: usize,
+    /// Calls to one webhook endpoint under way at a time, 1 to 1000.
+    pub webhook_concurrency: usize,
+    /// Messages of one webhook claimed at a time, at least as many as go at a time. E-mails are claimed one for each
+    /// free place, because a crash leaves the outcome of what was claimed unknown.
+    pub webhook_claims: usize,
+    /// How often all channels are looked at for messages that nobody has told of.
+    #[schemars(with = "String")]
+    pub sweep: HumanDuration,
+    /// How long a stop waits for deliveries that are under way.
+    #[schemars(with = "String")]
+    pub stop: HumanDuration,
+}
+
+impl Default for DeliverySettings {
+    fn default() -> Self {
+        Self {
+            email_concurrency: 16,
+            webhook_concurrency: 64,
+            webhook_claims: 256,
+            sweep: HumanDuration(Duration::from_secs(1)),
+            stop: HumanDuration(Duration::from_secs(8)),
+        }
+    }
+}
+
+impl Settings for NotificationsSettings {
+    fn problems(&self) -> Vec<FieldError> {
+        let mut problems = Vec::new();
+        let delivery = &self.delivery;
+        for (name, value) in [
+            ("delivery.email_concurrency", delivery.email_concurrency),
+            ("delivery.webhook_concurrency", delivery.webhook_concurrency),
+        ] {
+            if !(1..=1000).contains(&value) {
+                problems.push(FieldError::new(name, "must be 1 to 1000"));
+            }
+        }
+        if delivery.webhook_claims < delivery.webhook_concurrency || delivery.webhook_claims > 10_000 {
+            let reason = "must be at least delivery.webhook_concurrency and at most 10000";
+            problems.push(FieldError::new("delivery.webhook_claims", reason));
+        }
+        if delivery.sweep.0.is_zero() {
+            problems.push(FieldError::new("delivery.sweep", "must be longer than zero"));
+        }
+        if !self.unsubscribe_key.is_empty() && self.unsubscribe_key.reveal().len() < 16 {
+            problems.push(FieldError::new("unsubscribe_key", "must have at least 16 characters"));
+        }
+        problems
+    }
+}
