@@ -8,7 +8,7 @@ macro_rules! package {
         $(#[$doc])*
         pub mod $module {
             /// Version 1.
-            #[allow(clippy::all, missing_docs, unreachable_pub, rustdoc::all)]
+            #[allow(clippy::all, clippy::clone_on_ref_ptr, missing_docs, unreachable_pub, rustdoc::all)]
             pub mod v1 {
                 tonic::include_proto!($name);
             }

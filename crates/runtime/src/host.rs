@@ -10,6 +10,7 @@ use elate_rpc::health::Readiness;
 use elate_rpc::rate::RateLimiter;
 use elate_rpc::{Channel, GrpcService, Stack, client, edge, reflection};
 use elate_storage::Database;
+use elate_telemetry::Prometheus;
 use tokio::time::MissedTickBehavior;
 use tonic::service::{Routes, RoutesBuilder};
 use tracing::{error, info};
@@ -65,7 +66,7 @@ impl Host {
         settings: ProcessSettings,
         listen: SocketAddr,
         services: &[&'static str],
-        metrics: impl Fn() -> String + Send + Sync + 'static,
+        metrics: Prometheus,
     ) -> Result<Self, HostError> {
         let listen = settings.listen.unwrap_or(listen);
         let admin = settings.admin_listen.unwrap_or_else(|| above(listen));
@@ -73,8 +74,10 @@ impl Host {
         let readiness = Readiness::new(services);
         let mut supervisor = Supervisor::new();
         let admin_address = admin.address();
-        let metrics: Metrics = Arc::new(metrics);
-        let router = admin::router(readiness.clone(), metrics);
+        let page = metrics.clone();
+        let render: Metrics = Arc::new(move || page.render());
+        let router = admin::router(readiness.clone(), render);
+        supervisor.spawn(upkeep(metrics));
         // In the last phase: it answers "not ready" until the end.
         supervisor.spawn(Task::new("admin port", Phase::Background, move |stop| async move {
             Ok(admin.serve(router, None, stop).await?)
@@ -206,6 +209,19 @@ async fn shut_down(
         }
     }
     stopped
+}
+
+/// Without upkeep histograms keep every sample until somebody looks at the page.
+fn upkeep(metrics: Prometheus) -> Task {
+    Task::new("metrics upkeep", Phase::Background, |stop| async move {
+        let mut ticks = tokio::time::interval(Duration::from_secs(5));
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                _ = ticks.tick() => metrics.run_upkeep(),
+            }
+        }
+    })
 }
 
 fn checking(checks: Vec<Check>, readiness: Readiness) -> Task {

@@ -4,7 +4,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::{Args as _, FromArgMatches as _, Parser, Subcommand};
 use elate_domain::SystemClock;
@@ -15,7 +14,6 @@ use crate::component::{Component, Environment, connect, open};
 use crate::config::{self, Problems};
 use crate::host::Host;
 use crate::settings::ProcessSettings;
-use crate::supervisor::{Phase, Task};
 
 /// The settings are wrong (sysexits: EX_USAGE).
 const EXIT_SETTINGS: u8 = 64;
@@ -165,13 +163,11 @@ async fn serve<C: Component>(
 ) -> ExitCode {
     elate_telemetry::metrics::describe(elate_rpc::metrics::ALL);
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, C::PORT));
-    let page = metrics.clone();
-    let host = Host::bind(process.clone(), listen, C::SERVICES, move || page.render());
+    let host = Host::bind(process.clone(), listen, C::SERVICES, metrics);
     let mut host = match host.await {
         Ok(host) => host,
         Err(problem) => return unavailable(&problem),
     };
-    host.spawn(upkeep(metrics));
     let events = match events_channel::<C>(&process) {
         Ok(events) => events,
         Err(problem) => return unavailable(&problem),
@@ -199,19 +195,6 @@ async fn serve<C: Component>(
             ExitCode::from(EXIT_FAILED)
         }
     }
-}
-
-/// Without upkeep histograms keep every sample until somebody looks at the page.
-fn upkeep(metrics: elate_telemetry::Prometheus) -> Task {
-    Task::new("metrics upkeep", Phase::Background, |stop| async move {
-        let mut ticks = tokio::time::interval(Duration::from_secs(5));
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                _ = ticks.tick() => metrics.run_upkeep(),
-            }
-        }
-    })
 }
 
 fn events_channel<C: Component>(

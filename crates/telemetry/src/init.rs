@@ -145,3 +145,8 @@ pub fn init(config: &Config, service: &'static str, version: &'static str) -> Re
     }
     Ok(Guard { prometheus, tracer, meter, logger })
 }
+
+/// A metrics page that nothing is recorded on: for tests and tools that host a service without installing telemetry.
+pub fn unrecorded() -> Prometheus {
+    PrometheusBuilder::new().build_recorder().handle()
+}

@@ -21,4 +21,4 @@ pub use config::{Config, Format, Log, Otlp};
 /// Renders the metrics page; `run_upkeep` is to be called every few seconds.
 pub use metrics_exporter_prometheus::PrometheusHandle as Prometheus;
 
-pub use init::{Error, Guard, init};
+pub use init::{Error, Guard, init, unrecorded};

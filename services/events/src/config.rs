@@ -11,23 +11,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EventsSettings {
-    /// The log.
-    pub partitions: PartitionSettings,
+    /// How many partitions a new log has; 0 is 8 on SQLite and 64 on PostgreSQL. A log keeps the number that it was made with.
+    #[schemars(range(max = 4096))]
+    pub partitions: u32,
     /// The first workspace.
     pub bootstrap: BootstrapSettings,
     /// The tracking API over HTTP.
     pub http: HttpSettings,
     /// Taking messages in.
     pub ingest: IngestSettings,
-}
-
-/// The log's partitions.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct PartitionSettings {
-    /// How many partitions a new log has: by default 8 on SQLite, 64 on PostgreSQL. A log keeps the number that it was made with.
-    #[schemars(range(min = 1, max = 4096))]
-    pub count: Option<u32>,
 }
 
 /// The first workspace, made where there is none yet.
@@ -91,11 +83,7 @@ impl Settings for EventsSettings {
                 problems.push(FieldError::new(field, reason));
             }
         };
-        check(
-            self.partitions.count.is_none_or(|count| (1..=4096).contains(&count)),
-            "partitions.count",
-            "must lie between 1 and 4096",
-        );
+        check(self.partitions <= 4096, "partitions", "must be at most 4096");
         let workspace = &self.bootstrap.workspace;
         check(
             workspace.is_empty() || WorkspaceId::try_new(workspace).is_ok(),

@@ -144,17 +144,6 @@ pub(super) fn manifest_change(change: ManifestChange) -> pb::ManifestChange {
     pb::ManifestChange { manifest: change.manifest, change: kind.into(), diff: change.diff }
 }
 
-pub(crate) fn role_to_proto(role: Role) -> pb::Role {
-    match role {
-        Role::Writer => pb::Role::Writer,
-        Role::Reader => pb::Role::Reader,
-        Role::Editor => pb::Role::Editor,
-        Role::Operator => pb::Role::Operator,
-        Role::Admin => pb::Role::Admin,
-        Role::Service => pb::Role::Service,
-    }
-}
-
 pub(super) fn role_from_proto(field: &str, role: i32) -> Result<Role> {
     match pb::Role::try_from(role) {
         Ok(pb::Role::Writer) => Ok(Role::Writer),
@@ -175,7 +164,7 @@ pub(super) fn key(key: Key) -> pb::Key {
     pb::Key {
         key_id: key.id,
         name: key.name,
-        role: role_to_proto(key.role).into(),
+        role: super::role_of(key.role).to_proto().into(),
         source_id: key.source.into(),
         created_time: Some(proto_timestamp(key.created_at)),
         revoked_time: key.revoked_at.map(proto_timestamp),

@@ -43,13 +43,13 @@ impl Origin {
     }
 }
 
-/// The key of a request, from wherever clients put it: the header `authorization`, the body, the query, Jitsu's header.
+/// The key of a request, from wherever clients put it: the header `authorization` or Jitsu's own, the body, the query.
 pub(super) fn key(headers: &HeaderMap, body: Option<&str>, query: Option<&str>) -> Result<String, AuthError> {
     let given = |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     secret_from_headers(headers)
+        .or_else(|| given(headers.get("x-write-key").and_then(|value| value.to_str().ok())))
         .or_else(|| given(body))
         .or_else(|| given(query.and_then(write_key_of_query).as_deref()))
-        .or_else(|| given(headers.get("x-write-key").and_then(|value| value.to_str().ok())))
         .ok_or(AuthError::Missing)
 }
 
