@@ -102,6 +102,8 @@ impl<P: Processor> Engine<P> {
             slice.until = last.due;
             let cut = slice.items.partition_point(|item| item.record.received_at < last.due);
             let rest = slice.items.split_off(cut);
+            // A record that stands alone waits for the timers before it, so this slice is of timers.
+            slice.alone &= rest.is_empty();
             // A replay reads again what it did not come to.
             if let (Some(slot), None) = (self.slots.get_mut(&partition), &slice.replay) {
                 slot.put_back(rest);

@@ -169,12 +169,20 @@ impl<P: Processor> Consumer<P> {
         helpers.spawn(Arc::clone(&self.leases).run());
         helpers.spawn(drain().run());
         let mut main = JoinSet::new();
-        main.spawn(self.engine(metrics).run(stop));
+        main.spawn(self.engine(metrics).run(stop.clone()));
+        let overdue = async {
+            stop.cancelled().await;
+            tokio::time::sleep(self.settings.stop.0).await;
+        };
         let ended = tokio::select! {
             Some(ended) = main.join_next() => ended,
             Some(ended) = helpers.join_next() => ended,
-            else => Ok(Ok(())),
+            () = overdue => {
+                warn!("the loop did not come to a commit in time, its last batch is done again after the next start");
+                Ok(Ok(()))
+            }
         };
+        main.shutdown().await;
         let result = ended.unwrap_or_else(|error| Err(Error::Task { reason: error.to_string() }));
         if tokio::time::timeout(self.settings.stop.0, self.outbox.drained()).await.is_err() {
             warn!("outbox not drained in time, the rest goes after the next start");

@@ -7,7 +7,7 @@ use futures::stream::BoxStream;
 
 pub mod grpc;
 
-pub use grpc::GrpcLog;
+pub use grpc::{ChannelLog, GrpcLog};
 
 /// How many partitions there are, where they end, and which log it is.
 #[derive(Debug, Clone, PartialEq, Eq)]

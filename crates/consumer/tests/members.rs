@@ -1,5 +1,7 @@
 //! Several processes of one service: shares, take-over, fencing, side lanes.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking, helpers included")]
 
+#[macro_use]
 mod common;
 
 use std::sync::Arc;
@@ -10,22 +12,6 @@ use elate_consumer::{Error, Held, LaneEvent, memory::MemoryLog};
 use elate_domain::{Partition, RawJson};
 use elate_storage::{execute, query_all};
 use elate_testkit::eventually;
-
-macro_rules! both {
-    ($($name:ident),* $(,)?) => {
-        mod on_sqlite { $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { super::$name(crate::common::sqlite().await).await }
-        )* }
-        mod on_postgres { $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                let Some(fixture) = crate::common::postgres().await else { return };
-                super::$name(fixture).await
-            }
-        )* }
-    };
-}
 
 both!(members_share_fairly_and_take_over, a_zombie_can_not_commit, lanes_are_fenced_and_drained_in_order);
 

@@ -104,6 +104,12 @@ where
     }
 }
 
+/// The log over the channel that services are given, in-process or over the network.
+pub type ChannelLog = GrpcLog<elate_rpc::Channel>;
+
+/// That a [`ChannelLog`] is a log; the compiler's word for it.
+const _: fn(ChannelLog) -> std::sync::Arc<dyn LogSource> = |log| std::sync::Arc::new(log);
+
 fn followed(answer: pb::FollowPartitionsResponse) -> Followed {
     let batches = answer.batches.into_iter().map(|batch| Batch {
         partition: Partition(batch.partition),

@@ -1,6 +1,24 @@
 //! What the tests of the loop share: a small service, a database of either kind, and ways to wait for it.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+/// The same test on a database of either kind.
+#[allow(unused_macros, reason = "not every test binary runs on both")]
+macro_rules! both {
+    ($($name:ident),* $(,)?) => {
+        mod on_sqlite { $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$name(crate::common::sqlite().await).await }
+        )* }
+        mod on_postgres { $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let Some(fixture) = crate::common::postgres().await else { return };
+                super::$name(fixture).await
+            }
+        )* }
+    };
+}
+
 pub(crate) mod chaos;
 pub(crate) mod service;
 
@@ -197,4 +215,9 @@ pub(crate) fn bump(n: u128) -> Event {
 
 pub(crate) fn arm(n: u128, key: &str, at: Timestamp) -> Event {
     event(customer(n), "Arm", json!({"key": key, "at": at.0}))
+}
+
+/// The events of a name.
+pub(crate) fn named<'a>(events: &'a [Event], name: &str) -> Vec<&'a Event> {
+    events.iter().filter(|event| event.name.as_ref() == name).collect()
 }
