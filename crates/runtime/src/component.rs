@@ -9,7 +9,7 @@ use axum::Router;
 use elate_domain::Clock;
 use elate_rpc::auth::{Authenticator, RemoteAuthenticator};
 use elate_rpc::rate::RateLimiter;
-use elate_rpc::{Channel, Secret};
+use elate_rpc::{Channel, Reason, Secret};
 use elate_storage::{Database, Dsn, Options};
 use elate_telemetry::metrics::Metric;
 use futures::future::BoxFuture;
@@ -36,6 +36,11 @@ pub trait Component: Send + Sync + 'static {
 
     /// The metrics that it records.
     fn metrics() -> Vec<Metric> {
+        Vec::new()
+    }
+
+    /// The reasons that its errors give, for the reference.
+    fn reasons() -> Vec<Reason> {
         Vec::new()
     }
 

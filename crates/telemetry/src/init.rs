@@ -1,6 +1,7 @@
 //! Installing telemetry, once a process.
 
 use std::fmt;
+use std::io::IsTerminal as _;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle as Prometheus};
 use opentelemetry::metrics::MeterProvider as _;
@@ -110,7 +111,9 @@ pub fn init(config: &Config, service: &'static str, version: &'static str) -> Re
     let logger = export::logger(&config.otlp, resource)?;
 
     let filter = || config.log.filter.parse::<EnvFilter>();
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let lines = match config.log.format {
         Format::Text => lines.with_target(true).boxed(),
         Format::Json => {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use elate_domain::WorkspaceId;
 use elate_log::{Log, RedisOptions};
+use elate_rpc::Reason;
 use elate_runtime::{Built, Check, Component, Dependencies, Phase, Task};
 use elate_telemetry::metrics::Metric;
 use futures::future::BoxFuture;
@@ -15,6 +16,7 @@ use tracing::info;
 
 use crate::app::{self, App};
 use crate::config::{BootstrapSettings, EventsSettings};
+use crate::error::reasons;
 use crate::grpc::{self, Ports};
 use crate::http::{self, Edge};
 use crate::keys::KeyAuthenticator;
@@ -42,6 +44,10 @@ impl Component for EventsComponent {
 
     fn metrics() -> Vec<Metric> {
         metrics::ALL.to_vec()
+    }
+
+    fn reasons() -> Vec<Reason> {
+        reasons::ALL.to_vec()
     }
 
     async fn build(settings: EventsSettings, dependencies: Dependencies) -> anyhow::Result<Built> {

@@ -1,8 +1,9 @@
 //! What the edges of this service measure.
 
 elate_telemetry::metrics! {
-    /// Messages by what became of them: `accepted`, `duplicate`, `rejected`; `protocol` says how they came.
-    MESSAGES: Counter("elate_events_messages_total", Count, ["protocol", "outcome"]);
+    /// Messages by the protocol that they came over (`grpc`, `http`, `pixel`) and by what became of them: `accepted`,
+    /// `duplicate`, `rejected`.
+    MESSAGES: Counter("elate_events_received_messages_total", Count, ["protocol", "outcome"]);
     /// Messages of one request.
     BATCH_MESSAGES: Histogram("elate_events_batch_messages", Count, ["protocol"]);
     /// Time from the arrival of an HTTP request to its answer, by route and status.

@@ -3,7 +3,7 @@
 //! ```no_run
 //! # use elate_rpc::{ClientConfig, client};
 //! # fn example() -> Result<(), client::ConnectError> {
-//! let config = ClientConfig { url: "http://events:50051".to_owned(), ..ClientConfig::default() };
+//! let config = ClientConfig { url: "http://events:7400".to_owned(), ..ClientConfig::default() };
 //! let channel = client::connect(&config, Some("a key".into()))?;
 //! let client = elate_proto::events::v1::customer_service_client::CustomerServiceClient::new(channel);
 //! # Ok(())

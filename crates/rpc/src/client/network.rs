@@ -12,7 +12,7 @@ use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The address.
-    #[error("{url:?} is no address of a server such as http://events:50051: {source}")]
+    #[error("{url:?} is no address of a server such as http://events:7400: {source}")]
     Address {
         /// As given.
         url: String,
@@ -50,7 +50,7 @@ pub struct ClientTls {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientConfig {
-    /// Address, e.g. `http://events:50051`; `https://` for TLS.
+    /// Address, e.g. `http://events:7400`; `https://` for TLS.
     pub url: String,
     /// Longest wait for a connection.
     #[schemars(with = "String")]
@@ -68,7 +68,7 @@ pub struct ClientConfig {
 impl Default for ClientConfig {
     fn default() -> Self {
         Self {
-            url: "http://127.0.0.1:50051".to_owned(),
+            url: "http://127.0.0.1:7400".to_owned(),
             connect_timeout: HumanDuration(Duration::from_secs(5)),
             timeout: HumanDuration(Duration::from_secs(30)),
             keep_alive: HumanDuration(Duration::from_secs(10)),

@@ -19,9 +19,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use self::reference::reference;
 pub use bytes::ByteSize;
 pub use layered::Layers;
-pub use reference::reference;
 
 /// A section of settings. Secrets have no defaults: a default is written out and read back when layers are merged.
 pub trait Settings:
