@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::config::{DeliverySettings, NotificationsSettings};
 use crate::delivery::channels::Channels;
 use crate::delivery::definitions::Cache;
+use crate::delivery::secrets::Variables;
 use crate::delivery::{Context, Dispatcher};
 use crate::grpc::Grpc;
 use crate::metrics;
@@ -54,6 +55,8 @@ pub struct Parts {
     pub consumer: elate_consumer::Settings,
     /// The delivery's settings.
     pub delivery: DeliverySettings,
+    /// What channels take from the environment.
+    pub variables: Variables,
     /// Signs unsubscribe links.
     pub links: Links,
     /// The time.
@@ -76,7 +79,8 @@ impl Engine {
         .build()?;
         let context = Context {
             definitions: Cache::new(store.clone()),
-            channels: Channels::new(store.clone(), parts.delivery.clone()),
+            channels: Channels::new(store.clone(), parts.delivery.clone(), parts.variables.clone()),
+            variables: parts.variables,
             links: parts.links,
             clock: parts.clock,
         };
@@ -145,6 +149,7 @@ impl Component for NotificationsComponent {
             member: uuid::Uuid::new_v4().to_string(),
             consumer: settings.consumer,
             delivery: settings.delivery,
+            variables: Variables::new(settings.variables),
             links: links.clone(),
             clock: Arc::clone(&dependencies.clock),
         })?;

@@ -1,5 +1,7 @@
 //! The settings of notifications.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use elate_consumer::Settings as ConsumerSettings;
@@ -7,10 +9,10 @@ use elate_domain::{FieldError, HumanDuration};
 use elate_rpc::Secret;
 use elate_runtime::config::Settings;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The settings of notifications, beside those that every process has.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NotificationsSettings {
     /// The consumer loop.
@@ -21,6 +23,24 @@ pub struct NotificationsSettings {
     /// it is made from the service token, and links stop working when that is changed.
     #[schemars(with = "String")]
     pub unsubscribe_key: Secret,
+    /// What `env:NAME` in channels stands for, where it shall not be the process's environment.
+    #[serde(serialize_with = "names_only")]
+    pub variables: BTreeMap<String, String>,
+}
+
+/// Values may be secrets.
+fn names_only<S: Serializer>(variables: &BTreeMap<String, String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(variables.keys().map(|name| (name, "[redacted]")))
+}
+
+impl fmt::Debug for NotificationsSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NotificationsSettings")
+            .field("consumer", &self.consumer)
+            .field("delivery", &self.delivery)
+            .field("variables", &self.variables.keys())
+            .finish_non_exhaustive()
+    }
 }
 
 /// How messages are delivered.

@@ -11,9 +11,10 @@ use serde_json::Value as Json;
 use super::channels::{self, Channels, Kind, Runtime};
 use super::definitions::{Cache, Definitions};
 use super::email::{self, Letter};
+use super::secrets::{self, Variables};
 use super::smtp::{Reply, Server};
 use super::webhook::Call;
-use super::{Report, Verdict, secrets};
+use super::{Report, Verdict};
 use crate::model::schedule;
 use crate::model::template::{self, Rendered};
 use crate::store::dispatch::{Claimed, EndpointRow, Outcome};
@@ -26,6 +27,8 @@ pub struct Context {
     pub definitions: Cache,
     /// The channels at work.
     pub channels: Channels,
+    /// What channels take from the environment.
+    pub variables: Variables,
     /// Signs unsubscribe links.
     pub links: Links,
     /// The time.
@@ -138,7 +141,7 @@ async fn mail(
     servers: &[Server],
     now: Timestamp,
 ) -> Report {
-    let url = match unsubscribe_url(&context.links, spec, claimed, request) {
+    let url = match unsubscribe_url(context, spec, claimed, request) {
         Ok(url) => url,
         Err(error) => {
             return Report::new(Verdict::Permanent, "channel_misconfigured", "", &error.to_string());
@@ -159,7 +162,7 @@ async fn mail(
         is_test: request.to.is_some(),
         now,
     };
-    let (envelope, bytes) = match email::compose(spec, &letter) {
+    let (envelope, bytes) = match email::compose(&context.variables, spec, &letter) {
         Ok(mail) => mail,
         Err(error) => {
             let reason = match &error {
@@ -188,14 +191,14 @@ async fn mail(
 
 /// The link with which this customer leaves; `None` where the channel has none.
 fn unsubscribe_url(
-    links: &Links,
+    context: &Context,
     spec: &Email,
     claimed: &Claimed,
     request: &NotificationRequested,
 ) -> Result<Option<String>, secrets::Error> {
     let Some(unsubscribe) = &spec.unsubscribe else { return Ok(None) };
-    let base = secrets::setting(&unsubscribe.base_url)?;
-    Ok(Some(links.url(
+    let base = context.variables.setting(&unsubscribe.base_url)?;
+    Ok(Some(context.links.url(
         &base,
         &Leave {
             workspace: claimed.key.workspace.clone(),

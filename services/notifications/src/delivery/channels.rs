@@ -9,6 +9,7 @@ use elate_reach::retry::{self, DISABLE_AFTER_MILLIS, EndpointHealth};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
+use super::secrets::Variables;
 use super::smtp::Server;
 use super::webhook::Endpoint;
 use super::{Report, Verdict};
@@ -75,16 +76,23 @@ impl Runtime {
         key: &ChannelKey,
         spec: &Arc<Channel>,
         settings: &DeliverySettings,
+        variables: &Variables,
         store: &Store,
     ) -> Result<Self, Error> {
         let (kind, places) = match (&spec.email, &spec.webhook) {
             (Some(email), _) => {
-                let servers = email.providers.iter().cloned().map(Server::new).collect();
+                let servers = email
+                    .providers
+                    .iter()
+                    .cloned()
+                    .map(|spec| Server::new(spec, variables.clone()))
+                    .collect();
                 (Kind::Email { spec: Box::new(email.clone()), servers }, settings.email_concurrency)
             }
-            (None, Some(webhook)) => {
-                (Kind::Webhook(Box::new(Endpoint::new(webhook.clone())?)), settings.webhook_concurrency)
-            }
+            (None, Some(webhook)) => (
+                Kind::Webhook(Box::new(Endpoint::new(webhook.clone(), variables.clone())?)),
+                settings.webhook_concurrency,
+            ),
             (None, None) => return Err(Error::NoKind),
         };
         let fingerprint = fingerprint(spec);
@@ -195,13 +203,14 @@ fn fingerprint(spec: &Channel) -> String {
 pub struct Channels {
     store: Store,
     settings: DeliverySettings,
+    variables: Variables,
     known: Mutex<HashMap<ChannelKey, Arc<Runtime>>>,
 }
 
 impl Channels {
     /// None yet.
-    pub fn new(store: Store, settings: DeliverySettings) -> Self {
-        Self { store, settings, known: Mutex::default() }
+    pub fn new(store: Store, settings: DeliverySettings, variables: Variables) -> Self {
+        Self { store, settings, variables, known: Mutex::default() }
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<ChannelKey, Arc<Runtime>>> {
@@ -216,7 +225,7 @@ impl Channels {
         if let Some(found) = self.known().get(key).and_then(fits) {
             return Ok(found);
         }
-        let made = Arc::new(Runtime::new(key, spec, &self.settings, &self.store).await?);
+        let made = Arc::new(Runtime::new(key, spec, &self.settings, &self.variables, &self.store).await?);
         let mut known = self.known();
         // Of two that were made at the same time the first one stays, so that limits hold.
         if let Some(found) = known.get(key).and_then(fits) {

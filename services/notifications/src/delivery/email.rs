@@ -13,7 +13,7 @@ use lettre::address::Envelope;
 use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 
-use super::secrets;
+use super::secrets::Variables;
 use crate::model::template::Rendered;
 
 /// Why no mail could be made. The message fails for good.
@@ -74,9 +74,13 @@ own_header!(TestMark, "X-Elate-Test");
 own_header!(AutoSubmitted, "Auto-Submitted");
 
 /// Makes the mail, and the envelope that it goes in.
-pub fn compose(channel: &Email, letter: &Letter<'_>) -> Result<(Envelope, Vec<u8>), Error> {
+pub fn compose(
+    variables: &Variables,
+    channel: &Email,
+    letter: &Letter<'_>,
+) -> Result<(Envelope, Vec<u8>), Error> {
     let to: Address = letter.to.trim().parse().map_err(|_| Error::Recipient)?;
-    let from = mailbox(&channel.from)?;
+    let from = mailbox(variables, &channel.from)?;
     let domain = from.email.domain().to_owned();
     let envelope = Envelope::new(Some(from.email.clone()), vec![to.clone()])
         .map_err(|error| Error::Mail(error.to_string()))?;
@@ -90,7 +94,7 @@ pub fn compose(channel: &Email, letter: &Letter<'_>) -> Result<(Envelope, Vec<u8
         .date(date)
         .header(AutoSubmitted("auto-generated".to_owned()));
     if let Some(reply_to) = &channel.reply_to {
-        builder = builder.reply_to(mailbox(reply_to)?);
+        builder = builder.reply_to(mailbox(variables, reply_to)?);
     }
     if let Some(url) = letter.unsubscribe_url.filter(|url| is_plain(url)) {
         builder = builder
@@ -109,8 +113,8 @@ pub fn compose(channel: &Email, letter: &Letter<'_>) -> Result<(Envelope, Vec<u8
     Ok((envelope, message.formatted()))
 }
 
-fn mailbox(setting: &elate_manifest::spec::Setting) -> Result<Mailbox, Error> {
-    let text = secrets::setting(setting).map_err(|error| Error::Channel(error.to_string()))?;
+fn mailbox(variables: &Variables, setting: &elate_manifest::spec::Setting) -> Result<Mailbox, Error> {
+    let text = variables.setting(setting).map_err(|error| Error::Channel(error.to_string()))?;
     text.parse().map_err(|_| Error::Channel("the sender's address is not valid".to_owned()))
 }
 

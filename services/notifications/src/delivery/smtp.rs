@@ -18,7 +18,7 @@ use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 use lettre::transport::smtp::response::Response;
 use tokio::time::Instant;
 
-use super::secrets;
+use super::secrets::{self, Variables};
 
 /// Connections that nobody uses are closed after this time: servers do so after five minutes.
 const IDLE: Duration = Duration::from_secs(60);
@@ -49,6 +49,7 @@ pub enum Reply {
 /// A server.
 pub struct Server {
     spec: SmtpProvider,
+    variables: Variables,
     idle: Mutex<VecDeque<(Instant, AsyncSmtpConnection)>>,
 }
 
@@ -73,8 +74,8 @@ impl From<SmtpError> for End {
 
 impl Server {
     /// A server; connects when there is something to send.
-    pub fn new(spec: SmtpProvider) -> Self {
-        Self { spec, idle: Mutex::default() }
+    pub fn new(spec: SmtpProvider, variables: Variables) -> Self {
+        Self { spec, variables, idle: Mutex::default() }
     }
 
     /// Its name.
@@ -146,11 +147,11 @@ impl Server {
 
     async fn connect(&self) -> Result<AsyncSmtpConnection, End> {
         let misconfigured = |error: secrets::Error| End::Misconfigured(error.to_string());
-        let host = secrets::setting(&self.spec.host).map_err(misconfigured)?;
+        let host = self.variables.setting(&self.spec.host).map_err(misconfigured)?;
         let port = match &self.spec.port {
             None => self.spec.tls.default_port(),
             Some(port) => {
-                let port = secrets::setting(port).map_err(misconfigured)?;
+                let port = self.variables.setting(port).map_err(misconfigured)?;
                 port.parse().map_err(|_| End::Misconfigured("the port is no number".to_owned()))?
             }
         };
@@ -169,8 +170,8 @@ impl Server {
             connection.starttls(tls, &hello).await?;
         }
         if let (Some(username), Some(password)) = (&self.spec.username, &self.spec.password) {
-            let username = secrets::setting(username).map_err(misconfigured)?;
-            let password = secrets::secret(password).await.map_err(misconfigured)?;
+            let username = self.variables.setting(username).map_err(misconfigured)?;
+            let password = self.variables.secret(password).await.map_err(misconfigured)?;
             let credentials = Credentials::new(username, password.reveal().to_owned());
             connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await.map_err(|error| {
                 // A wrong password says nothing about the recipient.

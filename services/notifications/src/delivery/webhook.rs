@@ -22,7 +22,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::connector::{self, Guarded};
-use super::{Report, Verdict, secrets};
+use super::secrets::Variables;
+use super::{Report, Verdict};
 
 const AGENT: &str = concat!("elate/", env!("CARGO_PKG_VERSION"));
 /// Bytes of an answer that are read; a longer one costs the connection.
@@ -38,6 +39,7 @@ type Connections = Client<HttpsConnector<Guarded>, Full<Bytes>>;
 #[derive(Debug)]
 pub struct Endpoint {
     spec: Webhook,
+    variables: Variables,
     connections: Connections,
 }
 
@@ -54,7 +56,7 @@ pub struct Call<'a> {
 
 impl Endpoint {
     /// An endpoint; connects when it is called.
-    pub fn new(spec: Webhook) -> Result<Self, tokio_rustls::rustls::Error> {
+    pub fn new(spec: Webhook, variables: Variables) -> Result<Self, tokio_rustls::rustls::Error> {
         let provider = tokio_rustls::rustls::crypto::ring::default_provider();
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_webpki_roots(Arc::new(provider))?
@@ -66,7 +68,7 @@ impl Endpoint {
             .pool_max_idle_per_host(MAX_IDLE)
             .pool_timer(TokioTimer::new())
             .build(connector);
-        Ok(Self { spec, connections })
+        Ok(Self { spec, variables, connections })
     }
 
     /// Calls the endpoint once.
@@ -86,10 +88,11 @@ impl Endpoint {
     async fn request(&self, call: Call<'_>, now: Timestamp) -> Result<Request<Full<Bytes>>, Report> {
         let misconfigured =
             |detail: String| Report::new(Verdict::Permanent, "channel_misconfigured", "", &detail);
-        let own = secrets::setting(&self.spec.url).map_err(|e| misconfigured(e.to_string()))?;
+        let own = self.variables.setting(&self.spec.url).map_err(|e| misconfigured(e.to_string()))?;
         let url: Uri =
             call.to.unwrap_or(&own).parse().map_err(|_| misconfigured("the URL can't be read".to_owned()))?;
-        let secret = secrets::secret(&self.spec.secret).await.map_err(|e| misconfigured(e.to_string()))?;
+        let secret =
+            self.variables.secret(&self.spec.secret).await.map_err(|e| misconfigured(e.to_string()))?;
         // While a secret is rotated the two stand beside each other, separated by a space.
         let secrets: Result<Vec<SigningSecret>, _> =
             secret.reveal().split_whitespace().map(str::parse).collect();
