@@ -1,5 +1,7 @@
 //! Journeys behind the consumer loop: from the log to the read models and back to the log, on both kinds of database.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! What the use-cases answer from the stored rows, on both kinds of database.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use elate_consumer::ProcessorStore;
 use elate_domain::{CaseState, CustomerId, Outcome, Partition, PromiseState, Timestamp, WorkspaceId};
 use elate_journeys::app::{App, Subject};

@@ -20,6 +20,8 @@ mod turn;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use elate_domain::RawJson;
 use elate_manifest::expression::{EventView, LazyJson};
@@ -46,12 +48,12 @@ pub(crate) fn kept(event: &EventView, with_context: bool) -> EventView {
         }
     };
     EventView {
-        name: event.name.clone(),
+        name: Arc::clone(&event.name),
         event_type: event.event_type,
         occurred_at: event.occurred_at,
         received_at: event.received_at,
-        message_id: event.message_id.clone(),
-        source: event.source.clone(),
+        message_id: Arc::clone(&event.message_id),
+        source: Arc::clone(&event.source),
         user_id: event.user_id.clone(),
         anonymous_id: event.anonymous_id.clone(),
         properties: own(&event.properties),

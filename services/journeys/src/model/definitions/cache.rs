@@ -15,12 +15,15 @@ const MAX_SETS: usize = 256;
 /// Earlier wordings of plays that are kept at most.
 const MAX_PLAYS: usize = 1_024;
 
+/// Plays by workspace, name, and the version that worded them so; `None` where that can't be read.
+type Wordings = HashMap<(WorkspaceId, String, u64), Option<Arc<Play>>>;
+
 /// What was compiled so far. It holds nothing that can't be made again from a partition's state, so it is no state:
 /// when it is full, it is emptied.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     sets: RwLock<HashMap<WorkspaceId, Vec<Arc<Definitions>>>>,
-    plays: RwLock<HashMap<(WorkspaceId, String, u64), Option<Arc<Play>>>>,
+    plays: RwLock<Wordings>,
 }
 
 impl Cache {

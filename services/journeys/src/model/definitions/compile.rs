@@ -105,7 +105,7 @@ fn moment(set: &mut Definitions, name: &str, spec: spec::Moment) -> Result<Momen
     let key = spec.pattern.as_ref().and_then(|pattern| pattern.key.clone()).or_else(|| spec.key.clone());
     let facts = facts(set, name, &spec);
     if let Some(rules) = rules(&facts, &key, &spec) {
-        return Ok(MomentDefinition { facts, key, kind: Kind::Promise(rules) });
+        return Ok(MomentDefinition { facts, key, kind: Kind::Promise(Box::new(rules)) });
     }
     let promise = spec.expect.promise.as_ref().map(|promise| promise.due().clone());
     let kind = match (&spec.pattern, spec.on) {

@@ -32,5 +32,5 @@ pub(crate) enum Kind {
     /// A pattern of events.
     Pattern(PatternMoment),
     /// A promise: made, and fulfilled or not.
-    Promise(Rules),
+    Promise(Box<Rules>),
 }

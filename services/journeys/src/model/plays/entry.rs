@@ -188,10 +188,9 @@ fn assign(state: &mut CustomerState, turn: &Turn<'_>, standing: Standing<'_>, pl
 
 /// By which rule an id would be held out: `global`, `play`, or by none.
 pub(crate) fn holdout_rule(definitions: &Definitions, play: &Play, id: &str) -> Option<&'static str> {
-    if let Some((seed, share)) = &definitions.global_holdout {
-        if assign::holdout(seed, id, *share) == HoldoutGroup::HeldOut {
-            return Some("global");
-        }
+    let global = definitions.global_holdout.as_ref();
+    if global.is_some_and(|(seed, share)| assign::holdout(seed, id, *share) == HoldoutGroup::HeldOut) {
+        return Some("global");
     }
     (own_group(play, id) == HoldoutGroup::HeldOut).then_some("play")
 }
