@@ -76,11 +76,11 @@ async fn definitions_and_switches_stand_once_in_every_partition() {
             1,
             "unchanged"
         );
-        let (two, three) = (
-            definitions.apply(&workspace(), "a", apply("", 2)),
-            definitions.apply(&workspace(), "b", apply("", 3)),
+        let shop = workspace();
+        let (two, three) = tokio::join!(
+            definitions.apply(&shop, "a", apply("", 2)),
+            definitions.apply(&shop, "b", apply("", 3))
         );
-        let (two, three) = tokio::join!(two, three);
         let mut versions = [two.unwrap().version, three.unwrap().version];
         versions.sort_unstable();
         assert_eq!(versions, [2, 3], "{}", world.name);
@@ -161,9 +161,8 @@ async fn the_catalogue_knows_what_was_seen() {
         world.send(vec![message("1", "A", "{\"x\":1,\"y\":{\"z\":true}}"), message("2", "B", "{}")]).await;
         world.send(vec![message("3", "A", "{\"x\":\"one\"}")]).await;
         let page = eventually(Duration::from_secs(10), || async {
-            let page =
-                world.app.customers().catalog(&workspace(), &PageRequest { size: 1, token: String::new() });
-            let page = page.await.unwrap();
+            let first = PageRequest { size: 1, token: String::new() };
+            let page = world.app.customers().catalog(&workspace(), &first).await.unwrap();
             page.items
                 .first()
                 .is_some_and(|event| event.properties.iter().any(|p| p.types.len() == 2))

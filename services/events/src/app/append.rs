@@ -68,10 +68,9 @@ async fn run(core: &Core, drafts: &[&Draft], keys: &[DraftKeys], fresh: bool) ->
     let Some(kinds) = settle(core, &tx, drafts, |index| verdicts[index].is_none(), careful).await? else {
         return Ok(Attempt::Again);
     };
-    for ((verdict, kind), keys) in verdicts.iter_mut().zip(&kinds).zip(keys) {
+    for (verdict, kind) in verdicts.iter_mut().zip(&kinds) {
         if *kind == Kind::Repeat {
-            let lead = keys.iter().flatten().find_map(|key| people.resolver.lead(*key));
-            *verdict = Some(Verdict::Duplicate { customer: lead.map(|lead| lead.customer) });
+            *verdict = Some(Verdict::Duplicate { customer: None });
         }
     }
     advance_producers(&tx, drafts, &mut verdicts).await?;
@@ -81,6 +80,7 @@ async fn run(core: &Core, drafts: &[&Draft], keys: &[DraftKeys], fresh: bool) ->
             verdicts[index] = Some(plan.add(&mut people, draft, kinds[index])?);
         }
     }
+    name_repeats(&people.resolver, &mut verdicts, keys);
     if !identities::write(core, &tx, &people.resolver, plan.said).await? {
         return Ok(Attempt::Again);
     }
@@ -98,6 +98,16 @@ async fn run(core: &Core, drafts: &[&Draft], keys: &[DraftKeys], fresh: bool) ->
         return Ok(Attempt::Done(verdicts));
     }
     Ok(Attempt::Again)
+}
+
+/// Says whose the repeats are, where their ids are known by now.
+fn name_repeats(resolver: &Resolver, verdicts: &mut [Option<Verdict>], keys: &[DraftKeys]) {
+    for (verdict, keys) in verdicts.iter_mut().zip(keys) {
+        if let Some(Verdict::Duplicate { customer: whose @ None }) = verdict {
+            let lead = keys.iter().flatten().find_map(|key| resolver.lead(*key));
+            *whose = lead.map(|lead| lead.customer);
+        }
+    }
 }
 
 /// Refuses what concerns an erased or unknown customer.
