@@ -1,5 +1,5 @@
 //! The stack around routes, called in the process and over the network: the two must not differ.
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

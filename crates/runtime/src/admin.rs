@@ -14,7 +14,7 @@ pub(crate) fn router(readiness: Readiness, metrics: Metrics) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(move || ready(readiness.clone())))
-        .route("/metrics", get(move || page(metrics.clone())))
+        .route("/metrics", get(move || page(Metrics::clone(&metrics))))
 }
 
 async fn ready(readiness: Readiness) -> impl IntoResponse {

@@ -1,5 +1,5 @@
 //! Settings: layers, and problems that are told all at once.
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 use elate_runtime::config::{NoSettings, Problems, Settings, load, print, reference};
 use elate_runtime::{ByteSize, ProcessSettings};

@@ -19,7 +19,7 @@ pub struct PendingMigrations {
 }
 
 /// Any number will do, as long as it is always the same: one migrating process at a time in a database.
-const MIGRATION_LOCK: i64 = 0x656c_6174_65;
+const MIGRATION_LOCK: i64 = 0x65_6c61_7465;
 /// Pause between two looks at the schema.
 const PAUSE: Duration = Duration::from_millis(250);
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use elate_domain::WorkspaceId;
 use elate_log::{Log, RedisOptions};
-use elate_rpc::Reason;
+use elate_rpc::{Authenticator, Reason};
 use elate_runtime::{Built, Check, Component, Dependencies, Phase, Task};
 use elate_telemetry::metrics::Metric;
 use futures::future::BoxFuture;
@@ -53,10 +53,10 @@ impl Component for EventsComponent {
     async fn build(settings: EventsSettings, dependencies: Dependencies) -> anyhow::Result<Built> {
         let app = open(&settings, &dependencies).await?;
         bootstrap(&app, &settings.bootstrap).await?;
-        let authenticator = Arc::new(KeyAuthenticator::new(app.admin()));
+        let authenticator: Arc<dyn Authenticator> = Arc::new(KeyAuthenticator::new(app.admin()));
         let edge = Edge::new(
             app.ingest(),
-            authenticator.clone(),
+            Arc::clone(&authenticator),
             dependencies.limiter,
             dependencies.clock,
             settings.http.clone(),

@@ -1,5 +1,5 @@
 //! What SDKs send, and what they are answered.
-#![allow(missing_docs, unreachable_pub, reason = "a test")]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a test")]
 
 #[path = "../examples/replay/mod.rs"]
 mod replay;

@@ -27,16 +27,14 @@ where
     S: Service<Request, Response = Response, Error = Infallible> + Send + Sync + 'static,
     S::Future: Send + 'static,
 {
-    fn call(mut self, request: Request) -> impl Future<Output = Response> + Send + 'static {
-        async move {
-            let ready = std::future::poll_fn(|context| self.poll_ready(context)).await;
-            match ready {
-                Ok(()) => match Service::call(&mut self, request).await {
-                    Ok(response) => response,
-                    Err(never) => match never {},
-                },
+    async fn call(mut self, request: Request) -> Response {
+        let ready = std::future::poll_fn(|context| self.poll_ready(context)).await;
+        match ready {
+            Ok(()) => match Service::call(&mut self, request).await {
+                Ok(response) => response,
                 Err(never) => match never {},
-            }
+            },
+            Err(never) => match never {},
         }
     }
 }

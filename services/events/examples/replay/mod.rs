@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use elate_domain::{SourceId, SystemClock, WorkspaceId};
+use elate_domain::{Clock, SourceId, SystemClock, WorkspaceId};
 use elate_events::app::{App, Settings};
 use elate_events::config::HttpSettings;
 use elate_events::http::{Edge, router};
@@ -39,9 +39,9 @@ impl World {
         let dsn = Dsn::Sqlite(folder.path().join("events.db"));
         let database = Database::connect(&dsn, &Options::default()).await?;
         database.migrate::<Migrator>().await?;
-        let clock = Arc::new(SystemClock);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let options = elate_log::Options { partitions: 4, ..elate_log::Options::default() };
-        let log = Log::open(database.clone(), clock.clone(), options).await?;
+        let log = Log::open(database.clone(), Arc::clone(&clock), options).await?;
         let app = App::open(database, log, Settings::embedded(), Arc::new(ManifestRegistry)).await?;
         let mut tasks = JoinSet::new();
         for (_, run) in app.tasks() {
