@@ -185,6 +185,14 @@ impl System {
         &self.token
     }
 
+    /// The database of a service, as its settings name it.
+    pub fn database(&self, service: &str) -> String {
+        match &self.postgres {
+            Some(server) => postgres::with_name(&server.url(), &format!("elate_{service}")),
+            None => format!("sqlite:{}", self.data.path().join(format!("{service}.db")).display()),
+        }
+    }
+
     /// Where a service is.
     pub fn url(&self, service: &str) -> String {
         format!("http://{}", self.address(service))
