@@ -54,8 +54,10 @@ impl Target {
         let endpoint = Endpoint::from_shared(address.to_owned())
             .with_context(|| format!("{address:?} is no address such as http://127.0.0.1:7400"))?
             .connect_timeout(Duration::from_secs(5));
-        let channel =
-            endpoint.connect().await.with_context(|| format!("nothing answers at {address}; is Elate running?"))?;
+        let channel = endpoint
+            .connect()
+            .await
+            .with_context(|| format!("nothing answers at {address}; is Elate running?"))?;
         Ok(InterceptedService::new(channel, self.bearer()?))
     }
 
@@ -68,7 +70,9 @@ impl Target {
     }
 
     /// Takes events in.
-    pub async fn ingest(&self) -> Result<events::v1::ingest_service_client::IngestServiceClient<Authenticated>> {
+    pub async fn ingest(
+        &self,
+    ) -> Result<events::v1::ingest_service_client::IngestServiceClient<Authenticated>> {
         let channel = self.channel(&self.server).await?;
         Ok(events::v1::ingest_service_client::IngestServiceClient::new(channel))
     }
@@ -115,7 +119,8 @@ impl Target {
     /// Messages, previews, test sends.
     pub async fn notifications(
         &self,
-    ) -> Result<notifications::v1::notifications_service_client::NotificationsServiceClient<Authenticated>> {
+    ) -> Result<notifications::v1::notifications_service_client::NotificationsServiceClient<Authenticated>>
+    {
         let channel = self.channel(self.notifications.as_deref().unwrap_or(&self.server)).await?;
         Ok(notifications::v1::notifications_service_client::NotificationsServiceClient::new(channel))
     }
@@ -125,7 +130,8 @@ impl Target {
 pub fn explain(status: &Status) -> String {
     use tonic_types::StatusExt;
     let mut text = format!("{} ({})", status.message(), status.code());
-    for violation in status.get_error_details().bad_request().map(|b| b.field_violations.as_slice()).unwrap_or_default()
+    for violation in
+        status.get_error_details().bad_request().map(|b| b.field_violations.as_slice()).unwrap_or_default()
     {
         text.push_str(&format!("\n  {}: {}", violation.field, violation.description));
     }

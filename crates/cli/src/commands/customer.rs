@@ -59,8 +59,7 @@ async fn show(target: &Target, customer: &str, entries: u32) -> Result<()> {
 
 async fn erase(target: &Target, customer: &str) -> Result<()> {
     let mut client = target.customers().await?;
-    let request =
-        EraseCustomerRequest { request_id: request_id(), customer: Some(customer_ref(customer)) };
+    let request = EraseCustomerRequest { request_id: request_id(), customer: Some(customer_ref(customer)) };
     let erasure_id = client.erase_customer(request).await?.into_inner().erasure_id;
     line(format!("erasure {erasure_id}"))?;
     let mut seen = 0;

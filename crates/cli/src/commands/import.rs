@@ -59,7 +59,9 @@ impl Import {
                 first = number;
             }
         }
-        send(&mut ingest, &import_id, batch, &mut counts).await.with_context(|| format!("after line {first}"))?;
+        send(&mut ingest, &import_id, batch, &mut counts)
+            .await
+            .with_context(|| format!("after line {first}"))?;
         admin.mark_import(mark(true)).await?;
         progress.finish_and_clear();
         line(format!(
@@ -78,7 +80,8 @@ fn progress(bytes: u64) -> ProgressBar {
     ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-type Ingest = elate_proto::events::v1::ingest_service_client::IngestServiceClient<crate::client::Authenticated>;
+type Ingest =
+    elate_proto::events::v1::ingest_service_client::IngestServiceClient<crate::client::Authenticated>;
 
 async fn send(
     ingest: &mut Ingest,

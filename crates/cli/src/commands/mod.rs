@@ -3,8 +3,8 @@
 pub mod admin;
 pub mod customer;
 pub mod import;
-pub mod message;
 pub mod manifests;
+pub mod message;
 pub mod score;
 pub mod tail;
 pub mod why;

@@ -1,9 +1,7 @@
 //! `elate why`: why did this customer get, or not get, this play.
 
 use anyhow::Result;
-use elate_proto::journeys::v1::{
-    ExplainPlayRequest, GetPlayInstanceRequest, PlayDecision, PlayEvaluation,
-};
+use elate_proto::journeys::v1::{ExplainPlayRequest, GetPlayInstanceRequest, PlayDecision, PlayEvaluation};
 
 use super::customer_ref;
 use crate::client::Target;

@@ -43,7 +43,9 @@ pub async fn ensure(folder: &Path, events: &Channel, workspace: &WorkspaceId) ->
     let file = admin_file(folder);
     let admin = read(&file)?.with_context(|| {
         let file = file.display();
-        format!("{file} is missing: it was written on the first run; give another --data folder to begin anew")
+        format!(
+            "{file} is missing: it was written on the first run; give another --data folder to begin anew"
+        )
     })?;
     let write_file = folder.join("write-key");
     if let Some(write) = read(&write_file)? {

@@ -211,7 +211,10 @@ mod tests {
             .await
             .unwrap();
         let mail = mails.recv().await.unwrap();
-        assert_eq!((mail.to.as_str(), mail.subject.as_str(), mail.text.as_str()), ("mia@example.com", "hi", ".dot"));
+        assert_eq!(
+            (mail.to.as_str(), mail.subject.as_str(), mail.text.as_str()),
+            ("mia@example.com", "hi", ".dot")
+        );
         stop.cancel();
     }
 }

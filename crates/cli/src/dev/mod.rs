@@ -116,7 +116,8 @@ impl Dev {
             crate::commands::manifests::apply(&target, manifests).await?;
         }
         if let (Some(recording), Some(clock)) = (recording, playback) {
-            let story = story::Story { target: &target, keys: &keys, address: running.url(), recording, clock };
+            let story =
+                story::Story { target: &target, keys: &keys, address: running.url(), recording, clock };
             Box::pin(story.run(&mut mails)).await?;
         }
         running.show_mail_from_now_on(mails);

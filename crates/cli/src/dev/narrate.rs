@@ -67,7 +67,11 @@ impl Told {
     fn promise(&mut self, customer: CustomerId, at: Timestamp, promise: &PromiseChanged) -> Option<String> {
         match promise.state {
             PromiseState::Open | PromiseState::Kept | PromiseState::Exceeded => {
-                self.count(if promise.state == PromiseState::Open { "promises made" } else { "promises kept" });
+                self.count(if promise.state == PromiseState::Open {
+                    "promises made"
+                } else {
+                    "promises kept"
+                });
                 return None;
             }
             PromiseState::Broken => {
@@ -77,7 +81,10 @@ impl Told {
             PromiseState::AtRisk => self.count("promises at risk"),
             PromiseState::Late | PromiseState::Withdrawn => {}
         }
-        Some(format!("promise  {} {}: due {}, {}", promise.moment, promise.state, promise.due, promise.reason))
+        Some(format!(
+            "promise  {} {}: due {}, {}",
+            promise.moment, promise.state, promise.due, promise.reason
+        ))
     }
 
     fn case(&mut self, customer: CustomerId, case: &CaseChanged) -> Option<String> {

@@ -10,9 +10,7 @@ use elate_events::EventsComponent;
 use elate_journeys::JourneysComponent;
 use elate_notifications::NotificationsComponent;
 use elate_rpc::{Channel, Secret};
-use elate_runtime::{
-    Component, DatabaseSettings, Environment, Host, Migrations, Phase, ProcessSettings, Task, open,
-};
+use elate_runtime::{Component, DatabaseSettings, Environment, Host, Migrations, ProcessSettings, open};
 use elate_scoring::ScoringComponent;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -56,9 +54,8 @@ pub async fn start(
         Environment { events: None, clock, redis, service_token: token, limiter: host.limiter() };
 
     let mut own = elate_events::EventsSettings::default();
-    own.partitions = if dev.postgres.is_none() { EMBEDDED_PARTITIONS } else { own.partitions };
-    // The workspace and its keys are made by this command, and kept in the data folder.
-    own.bootstrap.workspace.clear();
+    own.bootstrap.workspace = dev.workspace.as_str().to_owned();
+    own.bootstrap.key_file = Some(keys::admin_file(&dev.data));
     let events = open::<EventsComponent>(own, &database(dev, "events"), &environment).await?;
     let channel = host.in_process(&events);
     environment.events = Some(channel.clone());

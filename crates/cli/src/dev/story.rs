@@ -61,7 +61,8 @@ impl Story<'_> {
         let bar = progress(self.recording.len());
         let mut seen = Seen::default();
         let played = {
-            let mut playing = std::pin::pin!(player.play(&self.recording, |done| bar.set_position(done as u64)));
+            let mut playing =
+                std::pin::pin!(player.play(&self.recording, |done| bar.set_position(done as u64)));
             loop {
                 tokio::select! {
                     played = &mut playing => break played?,
@@ -106,7 +107,9 @@ impl Story<'_> {
         seen: &mut Seen,
     ) -> Result<()> {
         let entry = response.context("the log ended")?.entry;
-        let Some((entry, record)) = entry.and_then(|e| e.record.clone().map(|r| (e, r))) else { return Ok(()) };
+        let Some((entry, record)) = entry.and_then(|e| e.record.clone().map(|r| (e, r))) else {
+            return Ok(());
+        };
         let customer = elate_proto::record::customer_from_bytes(&record.customer_id)?;
         let at = entry.received_time.as_ref().map(from_proto).unwrap_or_default();
         if let Some(text) = seen.told.tell(customer, at, &record) {
