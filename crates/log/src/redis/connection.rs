@@ -13,7 +13,7 @@ use crate::{Error, RedisOptions};
 #[derive(Clone)]
 pub(super) enum Client {
     Single(redis::Client),
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
 }
 
 /// An open connection.
@@ -37,7 +37,7 @@ impl Client {
         let wrong = |error: redis::RedisError| Error::Redis(error.to_string());
         if options.cluster {
             let builder = ClusterClient::builder(options.urls.clone()).response_timeout(options.timeout);
-            return builder.build().map(Self::Cluster).map_err(wrong);
+            return builder.build().map(|client| Self::Cluster(Box::new(client))).map_err(wrong);
         }
         let url = options.urls.first().ok_or_else(|| Error::Redis("no URL is given".to_owned()))?;
         redis::Client::open(url.as_str()).map(Self::Single).map_err(wrong)

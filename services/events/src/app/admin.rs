@@ -29,7 +29,10 @@ const MAX_OVERLAP: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Resolved secrets, each with the time until which it may be kept.
 #[derive(Debug)]
-pub(crate) struct KeyCache(Mutex<LruCache<[u8; 32], (Option<Principal>, Instant)>>);
+pub(crate) struct KeyCache(Mutex<LruCache<[u8; 32], Kept>>);
+
+/// Whose the secret is, and until when that may be believed.
+type Kept = (Option<Principal>, Instant);
 
 impl Default for KeyCache {
     fn default() -> Self {

@@ -196,7 +196,8 @@ impl<'a> Plan<'a> {
                 self.push(event.customer, &event);
             }
             Target::Ids => {
-                let mut mint = || CustomerId(Uuid::now_v7());
+                let seed = self.core.settings.customer_seed.as_deref();
+                let mut mint = || new_customer(seed, &event);
                 let resolved = people.resolver.resolve(
                     &event.workspace,
                     event.user_id.as_deref(),
@@ -312,4 +313,11 @@ async fn commit(
     let leads = keys.iter().flatten().flatten().filter_map(|key| Some((*key, resolver.lead(*key)?)));
     core.cache.keep_leads(leads, |partition| epochs.of(partition) + u64::from(bumped.contains(&partition)));
     Ok(true)
+}
+
+/// The id of a new customer. Ordered by time; with a seed, the same for the same first message.
+fn new_customer(seed: Option<&str>, event: &Event) -> CustomerId {
+    let Some(seed) = seed else { return CustomerId(Uuid::now_v7()) };
+    let first = format!("{seed}/{}/{}/{}", event.workspace, event.source, event.message_id);
+    CustomerId(Uuid::new_v5(&Uuid::NAMESPACE_OID, first.as_bytes()))
 }

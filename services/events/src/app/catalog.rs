@@ -67,7 +67,7 @@ impl Catalog {
                 let name = xxh3_64(event.name.as_bytes()) ^ xxh3_64(event.workspace.as_str().as_bytes());
                 let count = counts.entry(name ^ (event.event_type as u64)).or_default();
                 *count = count.saturating_add(1);
-                if *count > ALL && *count % SAMPLE != 0 {
+                if *count > ALL && !count.is_multiple_of(SAMPLE) {
                     continue;
                 }
                 samples.push(Sample {

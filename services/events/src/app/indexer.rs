@@ -25,7 +25,7 @@ pub(crate) async fn run(core: &Core) {
     loop {
         tokio::time::sleep(PAUSE).await;
         looks = looks.wrapping_add(1);
-        let worth = if looks % PATIENCE == 0 { 1 } else { WORTH };
+        let worth = if looks.is_multiple_of(PATIENCE) { 1 } else { WORTH };
         if let Err(error) = index(core, worth).await {
             warn!(%error, "the timeline index can't be written");
         }

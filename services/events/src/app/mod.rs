@@ -59,6 +59,8 @@ pub struct Settings {
     pub cached_identifiers: usize,
     /// Services that answer to an erasure.
     pub services: Vec<String>,
+    /// Makes the ids of new customers out of this seed and their first message, instead of time and chance.
+    pub customer_seed: Option<String>,
 }
 
 impl Settings {
@@ -79,6 +81,7 @@ impl Settings {
             duplicate_segment: 900_000,
             cached_identifiers: 200_000,
             services: ["journeys", "scoring", "notifications"].map(str::to_owned).to_vec(),
+            customer_seed: None,
         }
     }
 }

@@ -198,7 +198,7 @@ impl Seen {
         &self,
         tx: &Transaction,
         window: Window,
-        fingerprints: &mut Vec<Fingerprint>,
+        fingerprints: &mut [Fingerprint],
     ) -> Result<bool, Error> {
         if fingerprints.is_empty() {
             return Ok(true);
