@@ -100,6 +100,16 @@ impl<P: Processor> Builder<P> {
     }
 }
 
+/// A name for this process among those of its service: always the same on SQLite, which has one process; the pod's or
+/// container's name where the environment tells it, so that a restart takes its partitions back at once; else made up.
+pub fn member_name(database: &Database) -> String {
+    if database.is_embedded() {
+        return "local".to_owned();
+    }
+    let host = std::env::var("HOSTNAME").ok().filter(|host| !host.is_empty());
+    host.unwrap_or_else(|| uuid::Uuid::new_v4().to_string())
+}
+
 /// The loop of one service in one process.
 pub struct Consumer<P: Processor> {
     processor: Arc<P>,

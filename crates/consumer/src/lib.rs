@@ -68,7 +68,7 @@ mod step;
 mod tables;
 mod working;
 
-pub use consumer::{Builder, Consumer, Status};
+pub use consumer::{Builder, Consumer, Status, member_name};
 pub use error::Error;
 pub use lane::{Lane, LaneEvent};
 pub use migration::migrations;

@@ -43,7 +43,7 @@ impl Component for EventsComponent {
     type Migrator = Migrator;
 
     fn metrics() -> Vec<Metric> {
-        metrics::ALL.to_vec()
+        [metrics::ALL, elate_log::metrics::ALL].concat()
     }
 
     fn reasons() -> Vec<Reason> {
@@ -96,7 +96,8 @@ async fn open(settings: &EventsSettings, dependencies: &Dependencies) -> anyhow:
     let log = Log::open(dependencies.database.clone(), Arc::clone(&dependencies.clock), options)
         .await
         .context("the log can't be opened")?;
-    let app_settings = if embedded { app::Settings::embedded() } else { app::Settings::production() };
+    let mut app_settings = if embedded { app::Settings::embedded() } else { app::Settings::production() };
+    app_settings.customer_seed = settings.ingest.customer_seed.clone();
     App::open(dependencies.database.clone(), log, app_settings, Arc::new(ManifestRegistry))
         .await
         .context("the store can't be opened")

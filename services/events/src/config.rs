@@ -67,11 +67,14 @@ pub struct IngestSettings {
     /// Batches of one stream that are appended at the same time; the sender of more has to wait.
     #[schemars(range(min = 1))]
     pub stream_batches: usize,
+    /// Makes the ids of new customers out of this text and their first message, so that the same recording gives the
+    /// same customers (and the same holdouts) wherever it is played. For demonstrations and comparisons.
+    pub customer_seed: Option<String>,
 }
 
 impl Default for IngestSettings {
     fn default() -> Self {
-        Self { stream_batches: 16 }
+        Self { stream_batches: 16, customer_seed: None }
     }
 }
 

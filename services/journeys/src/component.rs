@@ -5,12 +5,14 @@ use std::sync::Arc;
 use elate_consumer::Consumer;
 use elate_consumer::source::GrpcLog;
 use elate_proto::journeys::v1::journeys_service_server::{JourneysServiceServer, SERVICE_NAME};
+use elate_rpc::Reason;
 use elate_rpc::customers::Directory;
 use elate_runtime::{Built, Component, Dependencies, Phase, Task};
 use elate_telemetry::metrics::Metric;
 
 use crate::app::App;
 use crate::config::JourneysSettings;
+use crate::error;
 use crate::grpc::Grpc;
 use crate::metrics;
 use crate::model::Journeys;
@@ -29,12 +31,17 @@ impl Component for JourneysComponent {
     type Migrator = Migrator;
 
     fn metrics() -> Vec<Metric> {
-        metrics::ALL.to_vec()
+        [metrics::ALL, elate_consumer::metrics::ALL].concat()
+    }
+
+    fn reasons() -> Vec<Reason> {
+        error::ALL.to_vec()
     }
 
     async fn build(settings: JourneysSettings, dependencies: Dependencies) -> anyhow::Result<Built> {
         let events = dependencies.events()?;
         let store = Store::new(dependencies.database.clone());
+        let member = elate_consumer::member_name(&dependencies.database);
         let consumer = Consumer::builder(
             Arc::new(Journeys::default()),
             Arc::new(store.clone()),
@@ -42,7 +49,7 @@ impl Component for JourneysComponent {
             Arc::new(GrpcLog::new(events.clone())),
         )
         .settings(settings.consumer)
-        .member(uuid::Uuid::new_v4().to_string())
+        .member(member)
         .clock(Arc::clone(&dependencies.clock))
         .build()?;
         let server = JourneysServiceServer::new(Grpc::new(App::new(store), Directory::new(events)));

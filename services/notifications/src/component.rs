@@ -8,13 +8,14 @@ use elate_domain::Clock;
 use elate_proto::notifications::v1::notifications_service_server::{
     NotificationsServiceServer, SERVICE_NAME,
 };
+use elate_rpc::Reason;
 use elate_rpc::customers::Directory;
 use elate_runtime::{Built, Component, Dependencies, Phase, Task};
 use elate_telemetry::metrics::Metric;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::app::{self, App};
 use crate::config::{DeliverySettings, NotificationsSettings};
 use crate::delivery::channels::Channels;
 use crate::delivery::definitions::Cache;
@@ -136,7 +137,11 @@ impl Component for NotificationsComponent {
     type Migrator = Migrator;
 
     fn metrics() -> Vec<Metric> {
-        metrics::ALL.to_vec()
+        [metrics::ALL, elate_consumer::metrics::ALL].concat()
+    }
+
+    fn reasons() -> Vec<Reason> {
+        app::REASONS.to_vec()
     }
 
     async fn build(settings: NotificationsSettings, dependencies: Dependencies) -> anyhow::Result<Built> {
@@ -146,7 +151,7 @@ impl Component for NotificationsComponent {
         let engine = Engine::new(Parts {
             store: store.clone(),
             log: Arc::new(GrpcLog::new(events.clone())),
-            member: uuid::Uuid::new_v4().to_string(),
+            member: elate_consumer::member_name(&dependencies.database),
             consumer: settings.consumer,
             delivery: settings.delivery,
             variables: Variables::new(settings.variables),

@@ -6,11 +6,12 @@ use elate_consumer::Consumer;
 use elate_consumer::source::GrpcLog;
 use elate_delight::DelightParams;
 use elate_proto::scoring::v1::scoring_service_server::{SERVICE_NAME, ScoringServiceServer};
+use elate_rpc::Reason;
 use elate_rpc::customers::Directory;
 use elate_runtime::{Built, Component, Dependencies, Phase, Task};
 use elate_telemetry::metrics::Metric;
 
-use crate::app::App;
+use crate::app::{self, App};
 use crate::config::ScoringSettings;
 use crate::grpc::Grpc;
 use crate::metrics;
@@ -30,12 +31,17 @@ impl Component for ScoringComponent {
     type Migrator = Migrator;
 
     fn metrics() -> Vec<Metric> {
-        metrics::ALL.to_vec()
+        [metrics::ALL, elate_consumer::metrics::ALL].concat()
+    }
+
+    fn reasons() -> Vec<Reason> {
+        app::REASONS.to_vec()
     }
 
     async fn build(settings: ScoringSettings, dependencies: Dependencies) -> anyhow::Result<Built> {
         let events = dependencies.events()?;
         let store = Store::new(dependencies.database.clone());
+        let member = elate_consumer::member_name(&dependencies.database);
         let consumer = Consumer::builder(
             Arc::new(Scoring),
             Arc::new(store.clone()),
@@ -43,7 +49,7 @@ impl Component for ScoringComponent {
             Arc::new(GrpcLog::new(events.clone())),
         )
         .settings(settings.consumer)
-        .member(uuid::Uuid::new_v4().to_string())
+        .member(member)
         .clock(Arc::clone(&dependencies.clock))
         .build()?;
         let app = App::new(store, DelightParams::default());

@@ -48,25 +48,34 @@ pub struct Delete {
 impl Apply {
     /// Runs the command.
     pub async fn run(self, target: &Target) -> Result<()> {
-        publish(target, &self.paths, self.replay).await
+        let request = ApplyManifestsRequest {
+            request_id: request_id(),
+            documents: read(&self.paths)?,
+            replay_seconds: self.replay.0.as_secs(),
+            ..Default::default()
+        };
+        let applied = target.definitions().await?.apply_manifests(request).await?.into_inner();
+        print(&applied)?;
+        line(format!("version {} is in force", applied.version))?;
+        Ok(())
     }
 }
 
-/// Publishes the manifests at `path`, as of now.
+/// Publishes the manifests at `path`, as of now, and says so in a line. Hints about events that were not seen yet would
+/// only confuse where nothing was sent yet.
 pub async fn apply(target: &Target, path: &Path) -> Result<()> {
-    publish(target, &[path.to_owned()], HumanDuration::default()).await
-}
-
-async fn publish(target: &Target, paths: &[PathBuf], replay: HumanDuration) -> Result<()> {
     let request = ApplyManifestsRequest {
         request_id: request_id(),
-        documents: read(paths)?,
-        replay_seconds: replay.0.as_secs(),
+        documents: read(&[path.to_owned()])?,
         ..Default::default()
     };
     let applied = target.definitions().await?.apply_manifests(request).await?.into_inner();
-    print(&applied)?;
-    line(format!("version {} is in force", applied.version))?;
+    let changed = applied.changes.iter().filter(|c| c.change() != Change::Unchanged).count();
+    let (all, version) = (applied.changes.len(), applied.version);
+    line(format!(
+        "{}: {all} manifests, {changed} new or changed; version {version} is in force",
+        path.display()
+    ))?;
     Ok(())
 }
 

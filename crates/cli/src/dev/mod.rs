@@ -9,12 +9,12 @@
 //! | [`narrate`] | tells what happens, a line each |
 //! | [`story`] | runs the playback and says what came of it |
 
-mod keys;
-mod mail;
-mod narrate;
-mod play;
-mod services;
-mod story;
+pub mod keys;
+pub mod mail;
+pub mod narrate;
+pub mod play;
+pub mod services;
+pub mod story;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

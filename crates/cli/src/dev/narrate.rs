@@ -26,7 +26,7 @@ pub struct Told {
     /// Events of each sort.
     pub counts: BTreeMap<&'static str, usize>,
     /// The first customer whose case recovered, and when.
-    pub recovered: Option<CustomerId>,
+    pub recovered: Option<(CustomerId, Timestamp)>,
     /// When each customer's first promise was broken.
     pub broken: BTreeMap<CustomerId, Timestamp>,
 }
@@ -37,7 +37,7 @@ impl Told {
         let what = match record.name.as_str() {
             name::MOMENT_JUDGED => self.moment(&read(record)?),
             name::PROMISE_CHANGED => self.promise(customer, at, &read(record)?),
-            name::CASE_CHANGED => self.case(customer, &read(record)?),
+            name::CASE_CHANGED => self.case(customer, at, &read(record)?),
             name::PLAY_STEPPED => self.play(&read(record)?),
             name::NOTIFICATION_RECEIPT => self.receipt(&read(record)?),
             name::SCORE_CROSSED => self.crossed(&read(record)?),
@@ -87,10 +87,10 @@ impl Told {
         ))
     }
 
-    fn case(&mut self, customer: CustomerId, case: &CaseChanged) -> Option<String> {
+    fn case(&mut self, customer: CustomerId, at: Timestamp, case: &CaseChanged) -> Option<String> {
         if case.state == CaseState::Recovered {
             self.count("cases recovered");
-            self.recovered.get_or_insert(customer);
+            self.recovered.get_or_insert((customer, case.better_at.unwrap_or(at)));
         } else if case.state == CaseState::Open {
             self.count("cases opened");
         }

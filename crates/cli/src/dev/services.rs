@@ -20,6 +20,9 @@ use super::{Dev, keys, mail};
 use crate::client::Target;
 use crate::output::line;
 
+/// Of the ids of customers in a playback.
+const PLAY_SEED: &str = "story";
+
 /// The process, serving.
 pub struct Running {
     /// A channel to events with the service credential.
@@ -56,6 +59,8 @@ pub async fn start(
     let mut own = elate_events::EventsSettings::default();
     own.bootstrap.workspace = dev.workspace.as_str().to_owned();
     own.bootstrap.key_file = Some(keys::admin_file(&dev.data));
+    // A played story goes the same way each time: nobody in it is held out by chance.
+    own.ingest.customer_seed = dev.play.as_ref().map(|_| PLAY_SEED.to_owned());
     let events = open::<EventsComponent>(own, &database(dev, "events"), &environment).await?;
     let channel = host.in_process(&events);
     environment.events = Some(channel.clone());

@@ -139,15 +139,17 @@ impl Story<'_> {
         for (what, count) in &seen.told.counts {
             line(format!("  {count:>5} {what}"))?;
         }
-        let Some(customer) = seen.told.recovered else { return Ok(()) };
+        let Some((customer, recovered)) = seen.told.recovered else { return Ok(()) };
         let name = seen.names.get(&customer).cloned().unwrap_or_else(|| customer.to_string());
         line(format!("\nThe story of {name}: a promise broken, and made good."))?;
         if let Some(&broken) = seen.told.broken.get(&customer) {
             line("\nJust after the promise was broken:")?;
             self.explain(customer, Some(broken.plus_millis(60_000))).await?;
         }
-        line("\nAt the end:")?;
-        self.explain(customer, None).await?;
+        line("\nJust before it was made good:")?;
+        self.explain(customer, Some(recovered.plus_millis(-60_000))).await?;
+        line("\nA day after:")?;
+        self.explain(customer, Some(recovered.plus_millis(86_400_000))).await?;
         let address = self.address_of(customer).await?;
         if let Some(mail) = seen.mails.iter().rev().find(|mail| mail.to == address) {
             line(format!("\nDelivered to {}:\n", mail.to))?;

@@ -12,7 +12,7 @@ use elate_reach::{Decision, Message, zone};
 use serde_json::Value as Json;
 
 pub use commands::TestSend;
-pub use error::Error;
+pub use error::{ALL as REASONS, Error};
 
 use crate::delivery::definitions::Cache;
 use crate::model::state::{CustomerState, PartitionState};

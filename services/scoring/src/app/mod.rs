@@ -12,7 +12,7 @@ mod score;
 
 use elate_delight::DelightParams;
 
-pub use error::Error;
+pub use error::{ALL as REASONS, Error};
 pub use period::{GroupBy, Period};
 pub use report::{Feedback, Group, Report};
 pub use score::{Explained, ExplainedMoment, Scored};
