@@ -93,6 +93,7 @@ impl System {
             Topology::OneOnFiles | Topology::OneOnServers => system.start_one().await,
             Topology::Four => system.start_four().await,
         }
+        system.all_ready().await;
         system.clients = system.clients.with_key(&system.token);
         Some(system)
     }
@@ -130,9 +131,6 @@ impl System {
         }
         for member in &mut self.members {
             member.process.wait_for_port(member.address, START).await;
-        }
-        for service in SERVICES {
-            self.ready(service).await;
         }
     }
 

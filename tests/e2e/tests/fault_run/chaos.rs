@@ -42,7 +42,11 @@ fn plan() -> Vec<Fault> {
 }
 
 /// Lets everything go wrong, a part of the messages after each fault. Answers how often each fault happened.
-pub(crate) async fn run(system: &mut System, driver: &Driver, workload: &Workload) -> BTreeMap<String, usize> {
+pub(crate) async fn run(
+    system: &mut System,
+    driver: &Driver,
+    workload: &Workload,
+) -> BTreeMap<String, usize> {
     let plan = plan();
     let mut dice = Dice(7);
     let mut happened = BTreeMap::new();
@@ -95,7 +99,10 @@ async fn strike(system: &mut System, fault: Fault) {
 /// Another member, which then does nothing, takes every partition: the owner must not commit any more, and takes them
 /// back when the leases have run out.
 async fn steal_leases(system: &System, service: &str) {
-    let url = postgres::with_name(&system.postgres.as_ref().expect("a PostgreSQL").url(), &format!("elate_{service}"));
+    let url = postgres::with_name(
+        &system.postgres.as_ref().expect("a PostgreSQL").url(),
+        &format!("elate_{service}"),
+    );
     let mut connection = PgConnection::connect(&url).await.expect("connect");
     let stolen = sqlx::query(
         "UPDATE consumer_partition SET owner = 'a thief', epoch = epoch + 1,

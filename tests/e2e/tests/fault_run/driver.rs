@@ -106,7 +106,9 @@ async fn deliver(workspace: &Workspace, sent: &Sent, batch: Vec<IngestMessage>) 
                     match result.status() {
                         Status::Accepted => sent.accepted.fetch_add(1, Relaxed),
                         Status::Duplicate => sent.duplicate.fetch_add(1, Relaxed),
-                        other => panic!("{}: {other:?} {} {}", result.message_id, result.field, result.reason),
+                        other => {
+                            panic!("{}: {other:?} {} {}", result.message_id, result.field, result.reason)
+                        }
                     };
                 }
                 assert_eq!(results.len(), batch.len());

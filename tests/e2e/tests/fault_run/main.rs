@@ -104,7 +104,10 @@ async fn undisturbed(workload: &Workload) -> Digest {
 
 /// Every partition is processed to its end, everything emitted is in the log, and nobody was set aside.
 async fn nothing_is_stuck(system: &System, service: &str, heads: &[PartitionHead]) {
-    let url = postgres::with_name(&system.postgres.as_ref().expect("a PostgreSQL").url(), &format!("elate_{service}"));
+    let url = postgres::with_name(
+        &system.postgres.as_ref().expect("a PostgreSQL").url(),
+        &format!("elate_{service}"),
+    );
     let ends: BTreeMap<i64, i64> =
         heads.iter().map(|head| (i64::from(head.partition), head.last_offset.cast_signed())).collect();
     eventually(Duration::from_secs(60), || async {
@@ -114,8 +117,13 @@ async fn nothing_is_stuck(system: &System, service: &str, heads: &[PartitionHead
             .await
             .map_err(|error| error.to_string())?;
         let reached: BTreeMap<i64, i64> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        let behind: Vec<_> = ends.iter().filter(|(partition, end)| reached.get(partition) != Some(end)).collect();
-        if behind.is_empty() { Ok(()) } else { Err(format!("{service} is behind: {behind:?} in {reached:?}")) }
+        let behind: Vec<_> =
+            ends.iter().filter(|(partition, end)| reached.get(partition) != Some(end)).collect();
+        if behind.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{service} is behind: {behind:?} in {reached:?}"))
+        }
     })
     .await;
     let mut connection = PgConnection::connect(&url).await.expect("connect");

@@ -109,7 +109,9 @@ impl Life {
             }
             45..70 => ("Tracking Viewed", json!({})),
             70..78 => ("Support Chat Started", json!({"chat_id": key("chat")})),
-            _ => ("Product Viewed", json!({"product_id": dice.below(50), "text": "x".repeat(dice.below(200))})),
+            _ => {
+                ("Product Viewed", json!({"product_id": dice.below(50), "text": "x".repeat(dice.below(200))}))
+            }
         }
     }
 }
