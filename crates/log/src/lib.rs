@@ -30,7 +30,7 @@ mod batch;
 mod error;
 mod follow;
 mod log;
-mod metrics;
+pub mod metrics;
 mod poller;
 mod redis;
 mod ring;

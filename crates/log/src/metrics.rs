@@ -1,23 +1,31 @@
 //! The metrics of the log, each declared once.
 
-use metrics::{counter, gauge};
+elate_telemetry::metrics! {
+    /// Batches that reached Redis.
+    PUBLISHED: Counter("elate_log_tail_published_batches_total", Count, []);
+    /// Batches that did not reach Redis; SQL has them. While it rises, followers read from SQL.
+    PUBLISH_FAILURES: Counter("elate_log_tail_publish_failures_total", Count, []);
+    /// Batches read from SQL on behalf of followers, because the tail did not have them.
+    BACKFILLED: Counter("elate_log_backfilled_batches_total", Count, []);
+    /// Followers of this process.
+    FOLLOWERS: Gauge("elate_log_followers", Count, []);
+}
 
-/// Batches that reached Redis.
+/// For metrics without labels.
+const NO_LABELS: &[(&str, &str)] = &[];
+
 pub(crate) fn published(count: u64) {
-    counter!("elate_log_tail_published_batches_total").increment(count);
+    PUBLISHED.counter(NO_LABELS).increment(count);
 }
 
-/// Batches that did not reach Redis; SQL has them.
 pub(crate) fn publish_failed(count: u64) {
-    counter!("elate_log_tail_publish_failures_total").increment(count);
+    PUBLISH_FAILURES.counter(NO_LABELS).increment(count);
 }
 
-/// Reads from SQL on behalf of followers.
 pub(crate) fn backfilled(batches: u64) {
-    counter!("elate_log_backfilled_batches_total").increment(batches);
+    BACKFILLED.counter(NO_LABELS).increment(batches);
 }
 
-/// Followers of this process.
 pub(crate) fn followers(count: usize) {
-    gauge!("elate_log_followers").set(count as f64);
+    FOLLOWERS.gauge(NO_LABELS).set(count as f64);
 }
