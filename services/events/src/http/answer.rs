@@ -117,13 +117,21 @@ struct Rejected {
 #[derive(Debug, Serialize)]
 struct Taken {
     success: bool,
+    /// How many were on their timelines already.
+    #[serde(skip_serializing_if = "is_zero")]
+    duplicate: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rejected: Vec<Rejected>,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The answer to messages that were looked at one by one.
 pub(super) fn taken(outcomes: Vec<Outcome>) -> Result<Response, Refusal> {
     let count = outcomes.len();
+    let duplicate = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Duplicate { .. })).count();
     let rejected: Vec<Rejected> = outcomes
         .into_iter()
         .enumerate()
@@ -143,5 +151,5 @@ pub(super) fn taken(outcomes: Vec<Outcome>) -> Result<Response, Refusal> {
             rejected.iter().map(|r| FieldError::new(path(r), r.reason.clone())).collect(),
         ));
     }
-    Ok((StatusCode::OK, Json(Taken { success: true, rejected })).into_response())
+    Ok((StatusCode::OK, Json(Taken { success: true, duplicate, rejected })).into_response())
 }
