@@ -92,7 +92,7 @@ spec:
   fallback: en
   locales:
     en:
-      body: '{{"name": "{{{{ customer.first_name }}}}", "order": "{{{{ event.properties.order_id }}}}", "city": "{{{{ customer.city }}}}"}}'
+      body: '{{"name": {{{{ customer.first_name }}}}, "order": {{{{ event.properties.order_id }}}}, "city": {{{{ customer.city }}}}}}'
 ---
 apiVersion: elate.dev/v1
 kind: Play
@@ -106,10 +106,12 @@ spec:
     )
 }
 
-/// The message whose play has sent: its receipt is caused, over the request, by the event.
+/// The message that a receipt says was sent.
 fn sent(record: &Record) -> Option<String> {
     let payload: Value = serde_json::from_slice(&record.properties).ok()?;
-    let is_sent = payload.get("state").and_then(Value::as_str) == Some("sent");
+    let state = payload.get("state").and_then(Value::as_str);
+    assert!(!matches!(state, Some("refused" | "failed")), "a message was not sent: {payload}");
+    let is_sent = state == Some("sent");
     is_sent.then(|| payload.get("notification_id").and_then(Value::as_str).map(str::to_owned))?
 }
 
