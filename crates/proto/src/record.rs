@@ -128,8 +128,10 @@ pub fn from_proto(record: pb::Record) -> Result<Option<Event>, DecodeError> {
     if record.tombstone {
         return Ok(None);
     }
-    let event_type = event_type_from_proto(record.r#type)
-        .ok_or_else(|| DecodeError::Field { field: "type", reason: format!("{} is unknown", record.r#type) })?;
+    let event_type = event_type_from_proto(record.r#type).ok_or_else(|| DecodeError::Field {
+        field: "type",
+        reason: format!("{} is unknown", record.r#type),
+    })?;
     let workspace = WorkspaceId::try_from(record.workspace_id)
         .map_err(|e| DecodeError::Field { field: "workspace_id", reason: e.reason })?;
     let source = SourceId::try_from(record.source_id)

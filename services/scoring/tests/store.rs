@@ -69,7 +69,8 @@ impl Shop {
             trace_parent: None,
         };
         let received_at = Timestamp(at);
-        let record = Record { partition: Partition(0), offset: Offset(self.offset), received_at, event: None };
+        let record =
+            Record { partition: Partition(0), offset: Offset(self.offset), received_at, event: None };
         let mut effects = Effects::default();
         let input = Input::Record { record: &record, event: &event };
         Scoring.step(&PartitionState::default(), &mut self.state, input, &mut effects).unwrap();
@@ -202,8 +203,7 @@ async fn a_report_counts_each_moment_once_whatever_was_revised() {
         shop.case("k", CaseState::Recovered, DAY, 2 * DAY).await;
         let period = Period::try_new(Timestamp(0), Timestamp(8 * DAY)).unwrap();
         let now = Timestamp(8 * DAY);
-        let report =
-            shop.app.report(&shop.workspace, period, GroupBy::Touchpoint, now).await.unwrap();
+        let report = shop.app.report(&shop.workspace, period, GroupBy::Touchpoint, now).await.unwrap();
         assert_eq!(report.active_customers, 1);
         let names: Vec<_> = report.groups.iter().map(|g| g.name.as_str()).collect();
         assert_eq!(names, ["delivery", "support"]);
@@ -256,11 +256,8 @@ async fn an_erased_customer_leaves_sums_and_nothing_else() {
         let scores = shop.app.list(&shop.workspace, None, None, 10).await.unwrap();
         assert!(scores.is_empty());
         let period = Period::try_new(Timestamp(0), Timestamp(2 * DAY)).unwrap();
-        let sums = shop
-            .app
-            .report(&shop.workspace, period, GroupBy::Company, Timestamp(2 * DAY))
-            .await
-            .unwrap();
+        let sums =
+            shop.app.report(&shop.workspace, period, GroupBy::Company, Timestamp(2 * DAY)).await.unwrap();
         assert_eq!(sums.groups[0].sums.outcomes.miserable, 1, "anonymous sums stay");
     })
     .await;

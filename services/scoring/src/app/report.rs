@@ -74,8 +74,7 @@ impl App {
         let active_customers = self.store.active_customers(workspace, period).await?;
         let sums = self.store.sums(workspace, period, by).await?;
         let mut cases = self.store.cases(workspace, period, by).await?;
-        let links: Vec<Link> =
-            sums.iter().map(|s| Link { name: s.group.clone(), gaps: s.gaps }).collect();
+        let links: Vec<Link> = sums.iter().map(|s| Link { name: s.group.clone(), gaps: s.gaps }).collect();
         let chain = links::rank(&links, CONFIDENCE);
         let groups = sums
             .into_iter()

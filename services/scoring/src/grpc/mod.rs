@@ -83,8 +83,7 @@ impl ScoringService for Grpc {
         let request = request.into_inner();
         let list = format!("scores/{:?}", request.at_most);
         let page = validate::page::<(f64, CustomerId)>(&list, request.page)?;
-        let scores =
-            self.app.list(&workspace, request.at_most, page.after, u64::from(page.size)).await?;
+        let scores = self.app.list(&workspace, request.at_most, page.after, u64::from(page.size)).await?;
         let last = scores.last().filter(|_| scores.len() == page.len()).map(|s| (s.delight, s.customer));
         Ok(Response::new(pb::ListScoresResponse {
             page: Some(validate::next_page(&list, last.as_ref())),

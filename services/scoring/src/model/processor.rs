@@ -5,9 +5,7 @@ use std::sync::Arc;
 use elate_consumer::{Effects, Input, Merged, Processor, StepError};
 use elate_delight::score::Direction;
 use elate_delight::{Applied, Moment};
-use elate_domain::system::{
-    self, CaseChanged, DefinitionsPublished, MomentJudged, ScoreCrossed, name,
-};
+use elate_domain::system::{self, CaseChanged, DefinitionsPublished, MomentJudged, ScoreCrossed, name};
 use elate_domain::{CaseState, CustomerId, Event, Record, Timestamp, WorkspaceId};
 use serde::de::DeserializeOwned;
 
@@ -144,10 +142,8 @@ impl Step<'_> {
             crate::metrics::ANSWERS_UNREADABLE.counter(crate::metrics::NO_LABELS).increment(1);
             return;
         };
-        let submission = answer
-            .submission_id
-            .clone()
-            .unwrap_or_else(|| format!("{}:{}", event.source, event.message_id));
+        let submission =
+            answer.submission_id.clone().unwrap_or_else(|| format!("{}:{}", event.source, event.message_id));
         effects.row(Row::Answer(AnswerRow {
             workspace: self.workspace.clone(),
             customer: self.customer,

@@ -56,7 +56,6 @@ pub struct MomentRow {
     pub judged: MomentJudged,
 }
 
-
 /// A customer's score, with what is needed to let it fade.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScoreRow {

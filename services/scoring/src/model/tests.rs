@@ -167,9 +167,8 @@ fn a_revision_takes_back_what_the_daily_sums_had_counted() {
 #[test]
 fn a_customer_is_active_once_a_day_and_only_by_outside_events() {
     let mut state = CustomerState::default();
-    let active = |effects: Effects<Row>| {
-        effects.rows.iter().filter(|row| matches!(row, Row::Active { .. })).count()
-    };
+    let active =
+        |effects: Effects<Row>| effects.rows.iter().filter(|row| matches!(row, Row::Active { .. })).count();
     let track = |at| event(EventType::Track, "Order Placed", at, RawJson::default());
     assert_eq!(active(run(&mut state, 1, track(DAY))), 1);
     assert_eq!(active(run(&mut state, 2, track(DAY + 1000))), 0);
@@ -193,10 +192,7 @@ fn answers_are_read_from_the_timeline_and_refused_off_their_scale() {
     assert_eq!(answers(r#"{"kind":"csat","score":"4"}"#), Some((4.0, fallback)));
     assert_eq!(answers(r#"{"kind":"nps","score":11}"#), None);
     assert_eq!(answers(r#"{"score":9}"#), None);
-    assert_eq!(
-        answers(r#"{"kind":"ces","score":7,"submission_id":"s-1"}"#),
-        Some((7.0, "s-1".to_owned()))
-    );
+    assert_eq!(answers(r#"{"kind":"ces","score":7,"submission_id":"s-1"}"#), Some((7.0, "s-1".to_owned())));
 }
 
 #[test]

@@ -79,14 +79,14 @@ impl Store {
         at: Timestamp,
         as_known_at: Timestamp,
     ) -> Result<Vec<StoredMoment>, Error> {
-        let sql = "SELECT moment_id, occurred_at, log_offset, gap, weight, outcome, moment, touchpoint, because
+        let sql =
+            "SELECT moment_id, occurred_at, log_offset, gap, weight, outcome, moment, touchpoint, because
             FROM moment m
             WHERE workspace = $1 AND customer = $2 AND known_at <= $4 AND occurred_at <= $3
               AND revision = (SELECT max(revision) FROM moment n WHERE n.workspace = m.workspace
                 AND n.customer = m.customer AND n.moment_id = m.moment_id AND n.known_at <= $4)
             ORDER BY occurred_at, log_offset";
-        let values =
-            [workspace.as_str().into(), customer.0.into(), at.0.into(), as_known_at.0.into()];
+        let values = [workspace.as_str().into(), customer.0.into(), at.0.into(), as_known_at.0.into()];
         let rows = query_all(self.database.read(), sql, values).await?;
         rows.iter().map(stored_moment).collect()
     }
@@ -100,7 +100,8 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<ScoreEntry>, Error> {
         let (from, customer) = after.unwrap_or((-1.0, CustomerId::NONE));
-        let sql = "SELECT customer, as_of, numerator, mass, weight, weight_squared, delight, moments FROM score
+        let sql =
+            "SELECT customer, as_of, numerator, mass, weight, weight_squared, delight, moments FROM score
             WHERE workspace = $1 AND delight <= $2 AND (delight > $3 OR (delight = $3 AND customer > $4))
             ORDER BY delight, customer LIMIT $5";
         let values = [
@@ -257,8 +258,11 @@ fn score_entry(row: &Row) -> Result<ScoreEntry, Error> {
 
 fn group_sums(row: &Row) -> Result<GroupSums, Error> {
     let count = |name| row.try_get::<i64>("", name).map(|n| n.max(0).cast_unsigned());
-    let outcomes =
-        OutcomeCounts { magical: count("magical")?, neutral: count("neutral")?, miserable: count("miserable")? };
+    let outcomes = OutcomeCounts {
+        magical: count("magical")?,
+        neutral: count("neutral")?,
+        miserable: count("miserable")?,
+    };
     let (sum, squares): (f64, f64) = (row.try_get("", "gap")?, row.try_get("", "gap_squared")?);
     let n = outcomes.total() as f64;
     let mean = if n > 0.0 { sum / n } else { 0.0 };

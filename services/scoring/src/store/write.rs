@@ -78,12 +78,8 @@ impl Batch {
     fn add(&mut self, row: Row) {
         match row {
             Row::Moment(row) => {
-                let key = (
-                    row.workspace.clone(),
-                    row.customer,
-                    row.judged.moment_id.clone(),
-                    row.judged.revision,
-                );
+                let key =
+                    (row.workspace.clone(), row.customer, row.judged.moment_id.clone(), row.judged.revision);
                 self.moments.insert(key, *row);
             }
             Row::Score(row) => {
@@ -192,7 +188,8 @@ async fn write_active(tx: &Transaction, rows: Vec<(WorkspaceId, i64, CustomerId)
 }
 
 async fn write_cases(tx: &Transaction, rows: Vec<CaseRow>) -> Result<(), Error> {
-    let newest = "(workspace, case_id) DO UPDATE SET state = excluded.state, changed_at = excluded.changed_at,
+    let newest =
+        "(workspace, case_id) DO UPDATE SET state = excluded.state, changed_at = excluded.changed_at,
         held_out = excluded.held_out, customer = excluded.customer";
     Rows::new()
         .text("workspace", rows.iter().map(|r| r.workspace.as_str().to_owned()))
