@@ -47,7 +47,8 @@ fn docs() -> PathBuf {
 fn assert_current(name: &str, text: &str) {
     let file = docs().join(name);
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&file, text).unwrap();
+        let written = std::fs::write(&file, text);
+        assert!(written.is_ok(), "docs/{name} can't be written: {written:?}");
     }
     let published = std::fs::read_to_string(&file).unwrap_or_default();
     assert!(published == text, "docs/{name} is not current: run `make docs`");
