@@ -154,7 +154,7 @@ impl Component for NotificationsComponent {
             member: elate_consumer::member_name(&dependencies.database),
             consumer: settings.consumer,
             delivery: settings.delivery,
-            variables: Variables::new(settings.variables),
+            variables: Variables::new(settings.variables, &settings.secrets_folder.0),
             links: links.clone(),
             clock: Arc::clone(&dependencies.clock),
         })?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use elate_consumer::Settings as ConsumerSettings;
@@ -26,6 +27,21 @@ pub struct NotificationsSettings {
     /// What `env:NAME` in channels stands for, where it shall not be the process's environment.
     #[serde(serialize_with = "names_only")]
     pub variables: BTreeMap<String, String>,
+    /// The folder that `file:` references of channels must lie in. Of the environment, channels see only what begins
+    /// with `ELATE_CHANNEL_`, `ELATE_DEV_` or `ELATE_PUBLIC_`.
+    #[schemars(with = "String")]
+    pub secrets_folder: SecretsFolder,
+}
+
+/// A folder of secrets; `/run/secrets` by default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SecretsFolder(pub PathBuf);
+
+impl Default for SecretsFolder {
+    fn default() -> Self {
+        Self(PathBuf::from("/run/secrets"))
+    }
 }
 
 /// Values may be secrets.

@@ -157,6 +157,7 @@ impl System {
     /// The environment of whoever sends mail: where the sink is.
     fn mail_environment(&self, recipe: Recipe, public: SocketAddr) -> Recipe {
         recipe
+            .env("ELATE_SECRETS_FOLDER", std::env::temp_dir())
             .env("ELATE_DEV_SMTP_HOST", self.mail.address().ip().to_string())
             .env("ELATE_DEV_SMTP_PORT", self.mail.address().port().to_string())
             .env("ELATE_PUBLIC_URL", format!("http://{public}"))

@@ -59,6 +59,9 @@ pub struct Dev {
     /// Port of that mail server.
     #[arg(long, env = "ELATE_DEV_SMTP_PORT", requires = "smtp_host")]
     smtp_port: Option<u16>,
+    /// The folder that `file:` secrets of channels must lie in; `secrets` in the data folder by default.
+    #[arg(long, env = "ELATE_SECRETS_FOLDER")]
+    secrets: Option<PathBuf>,
     /// PostgreSQL instead of files: a URL in which `{service}` stands for the database of each service.
     #[arg(long, env = "ELATE_DEV_POSTGRES", hide_env_values = true)]
     postgres: Option<String>,

@@ -9,6 +9,7 @@ use elate_domain::Clock;
 use elate_events::EventsComponent;
 use elate_journeys::JourneysComponent;
 use elate_notifications::NotificationsComponent;
+use elate_notifications::config::SecretsFolder;
 use elate_rpc::{Channel, Secret};
 use elate_runtime::{Component, DatabaseSettings, Environment, Host, Migrations, ProcessSettings, open};
 use elate_scoring::ScoringComponent;
@@ -69,6 +70,7 @@ pub async fn start(
     host.add(open::<ScoringComponent>(Default::default(), &database(dev, "scoring"), &environment).await?);
     let own = elate_notifications::NotificationsSettings {
         variables: variables(host.address(), mail_server),
+        secrets_folder: SecretsFolder(dev.secrets.clone().unwrap_or_else(|| dev.data.join("secrets"))),
         ..Default::default()
     };
     host.add(open::<NotificationsComponent>(own, &database(dev, "notifications"), &environment).await?);

@@ -144,7 +144,10 @@ impl World {
             member: member.to_owned(),
             consumer: settings(),
             delivery: DeliverySettings::default(),
-            variables: Variables::new([("HOOK_SECRET".to_owned(), SECRET.to_owned())].into()),
+            variables: Variables::new(
+                [("HOOK_SECRET".to_owned(), SECRET.to_owned())].into(),
+                std::path::Path::new("/run/secrets"),
+            ),
             links: links(),
             clock: self.clock.clone(),
         });
