@@ -1,4 +1,5 @@
 //! What the log promises, on each database and with each tail.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking, helpers included")]
 
 mod support;
 
