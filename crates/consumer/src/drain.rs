@@ -43,7 +43,7 @@ struct State {
     turn: usize,
 }
 
-/// What waits for the log. Shared by the loop (puts in), the lanes (wake) and the drain (takes out).
+/// What waits for the log. Shared by the loop and the lanes (put in) and the drain (takes out).
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     state: Mutex<State>,
@@ -99,11 +99,19 @@ impl Outbox {
         self.work.notify_one();
     }
 
-    /// Rows of a side lane were committed.
-    pub(crate) fn wake(&self, lane: &str, partition: Partition) {
+    /// Takes rows of a side lane that a transaction has committed. Those that don't follow on the last known one (a
+    /// commit before them has not been told, or never will be) are read from the database with what is missing.
+    pub(crate) fn push_lane(&self, rows: Vec<OutboxRow>) {
         let mut state = self.lock();
-        if let Some(queue) = state.queues.get_mut(&(Arc::from(lane), partition)) {
-            (queue.more, queue.again) = (true, true);
+        for row in rows {
+            let Some(queue) = state.queues.get_mut(&(Arc::clone(&row.lane), row.partition)) else { continue };
+            if queue.more || row.sequence > queue.last + 1 {
+                (queue.more, queue.again) = (true, true);
+            } else if row.sequence == queue.last + 1 {
+                queue.last = row.sequence;
+                queue.rows.push_back(row);
+                state.waiting += 1;
+            }
         }
         drop(state);
         self.work.notify_one();

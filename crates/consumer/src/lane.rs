@@ -49,6 +49,11 @@ pub fn caused_by(partition: Partition, offset: Offset, event: &Event) -> Cause {
     Cause { partition, offset, message_id: event.message_id.clone(), hops }
 }
 
+/// What a worker's transaction has appended.
+#[derive(Debug)]
+#[must_use = "it is sent by `Lane::committed`, once the transaction is committed"]
+pub struct Appended(Vec<OutboxRow>);
+
 /// A side lane of a service.
 #[derive(Clone)]
 pub struct Lane {
@@ -63,43 +68,50 @@ impl Lane {
         Self { name, source, tables, outbox }
     }
 
-    /// Makes sure, until `tx` ends, that the partition is ours. Call it first in every transaction of a worker, also
+    /// Makes sure, until `tx` ends, that the partitions are ours. Call it first in every transaction of a worker, also
     /// in one that appends nothing: on PostgreSQL it locks in the same order as the loop does.
     ///
     /// # Errors
-    /// [`Error::Fenced`] where somebody else owns the partition by now: roll back.
-    pub async fn fence(&self, tx: &Transaction, held: Held) -> Result<(), Error> {
+    /// [`Error::Fenced`] where somebody else owns one of the partitions by now: roll back.
+    pub async fn fence(&self, tx: &Transaction, held: &[Held]) -> Result<(), Error> {
         table::fence(&self.tables, tx, held).await
     }
 
-    /// Appends events in order, within the worker's transaction. After the commit, call [`Lane::wake`].
+    /// Appends events in order, each partition named once, within the worker's transaction: three statements, however
+    /// many partitions there are. After the commit, give what it answers to [`Lane::committed`].
     ///
     /// # Errors
-    /// [`Error::Fenced`] where somebody else owns the partition by now: roll back.
-    pub async fn append(&self, tx: &Transaction, held: Held, events: Vec<LaneEvent>) -> Result<(), Error> {
-        self.fence(tx, held).await?;
-        if events.is_empty() {
-            return Ok(());
-        }
-        let numbers = table::take(tx, self.name, held.partition, events.len()).await?;
-        let rows = (numbers.first..).zip(events).map(|(sequence, event)| {
-            let (workspace, customer) = (event.workspace.clone(), event.customer);
-            let record = self.encode(held.partition, numbers.generation, sequence, event);
-            OutboxRow {
-                lane: self.name.into(),
-                partition: held.partition,
-                sequence,
-                workspace,
-                customer,
-                record,
+    /// [`Error::Fenced`] where somebody else owns one of the partitions by now: roll back.
+    pub async fn append(
+        &self,
+        tx: &Transaction,
+        events: Vec<(Held, Vec<LaneEvent>)>,
+    ) -> Result<Appended, Error> {
+        let held: Vec<Held> = events.iter().map(|(held, _)| *held).collect();
+        self.fence(tx, &held).await?;
+        let counts = events.iter().map(|(held, events)| (held.partition, events.len()));
+        let numbers = table::take(tx, self.name, &counts.collect::<Vec<_>>()).await?;
+        let mut rows = Vec::new();
+        for (Held { partition, .. }, events) in events {
+            let missing = || Error::Corrupt { what: "lane", reason: "no row came back".to_owned() };
+            let numbers = numbers.get(&partition).ok_or_else(missing)?;
+            for (sequence, event) in (numbers.first..).zip(events) {
+                rows.push(self.row(partition, numbers.generation, sequence, event));
             }
-        });
-        crate::tables::outbox::insert(tx, rows.collect()).await
+        }
+        crate::tables::outbox::insert(tx, rows.clone()).await?;
+        Ok(Appended(rows))
     }
 
-    /// Sends what the committed transaction appended. Forgetting it only costs time.
-    pub fn wake(&self, partition: Partition) {
-        self.outbox.wake(self.name, partition);
+    /// Sends what a committed transaction appended. Forgetting it only costs time.
+    pub fn committed(&self, appended: Appended) {
+        self.outbox.push_lane(appended.0);
+    }
+
+    fn row(&self, partition: Partition, generation: u32, sequence: i64, event: LaneEvent) -> OutboxRow {
+        let (workspace, customer) = (event.workspace.clone(), event.customer);
+        let record = self.encode(partition, generation, sequence, event);
+        OutboxRow { lane: self.name.into(), partition, sequence, workspace, customer, record }
     }
 
     fn encode(&self, partition: Partition, generation: u32, sequence: i64, event: LaneEvent) -> Bytes {

@@ -70,7 +70,7 @@ mod working;
 
 pub use consumer::{Builder, Consumer, Status, member_name};
 pub use error::Error;
-pub use lane::{Lane, LaneEvent};
+pub use lane::{Appended, Lane, LaneEvent};
 pub use migration::migrations;
 pub use ownership::{Held, Ownership};
 pub use probe::{Point, Probe};

@@ -205,6 +205,11 @@ pub fn http_status(kind: Kind) -> StatusCode {
     }
 }
 
+/// Whether what was asked for does not exist.
+pub fn is_not_found(status: &Status) -> bool {
+    status.code() == Code::NotFound
+}
+
 /// The reason of a status that one of our servers sent; `None` for a status of another origin.
 pub fn reason_of(status: &Status) -> Option<String> {
     let details = status.get_error_details();

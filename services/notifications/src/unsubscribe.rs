@@ -144,7 +144,7 @@ async fn leave(State(page): State<Arc<Page>>, Path(token): Path<String>) -> (Sta
             (StatusCode::OK, html("Unsubscribed", "<p>You will not get these messages any more.</p>"))
         }
         // An erased customer gets nothing any more.
-        Err(status) if status.code() == tonic::Code::NotFound => {
+        Err(status) if elate_rpc::error::is_not_found(&status) => {
             (StatusCode::OK, html("Unsubscribed", "<p>You will not get these messages any more.</p>"))
         }
         Err(status) => {

@@ -24,7 +24,7 @@ const IMPURE: [&str; 10] =
     ["tokio", "sqlx", "sqlx-core", "sea-orm", "tonic", "prost", "redis", "hyper", "axum", "metrics"];
 
 /// Packages that only tests may depend on.
-const TEST_ONLY: [&str; 3] = ["elate-testkit", "elate-e2e", "elate-architecture"];
+const TEST_ONLY: [&str; 4] = ["elate-testkit", "elate-e2e", "elate-bench", "elate-architecture"];
 
 /// The ring of a package: edges go to the same ring or a lower one. `None` for packages that only test.
 #[must_use]

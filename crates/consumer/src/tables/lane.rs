@@ -1,9 +1,12 @@
 //! Side lanes: their numbers, and the fence in front of a worker's writes.
 
-use elate_domain::Partition;
-use elate_storage::{Backend, Transaction, query_one};
+use std::collections::BTreeMap;
 
-use super::Tables;
+use elate_domain::Partition;
+use elate_storage::bulk::Rows;
+use elate_storage::{Backend, Transaction};
+
+use super::{Tables, held_rows, partition_of};
 use crate::{Error, Held};
 
 /// Numbers taken for records of a lane.
@@ -12,36 +15,50 @@ pub(crate) struct Numbers {
     pub(crate) generation: u32,
 }
 
-/// Fails unless the partition is ours; on PostgreSQL it stays so until the transaction ends.
-pub(crate) async fn fence(tables: &Tables, tx: &Transaction, held: Held) -> Result<(), Error> {
-    let lock = if tables.backend() == Backend::Postgres { " FOR SHARE" } else { "" };
+/// Fails unless all the partitions are ours; on PostgreSQL they stay so until the transaction ends. They are locked in
+/// ascending order.
+pub(crate) async fn fence(tables: &Tables, tx: &Transaction, held: &[Held]) -> Result<(), Error> {
+    let lock = if tables.backend() == Backend::Postgres { " FOR SHARE OF p" } else { "" };
     let sql = format!(
-        "SELECT epoch FROM consumer_partition WHERE partition = $1 AND epoch = $2 AND owner = $3{lock}"
+        "SELECT p.partition AS partition FROM v JOIN consumer_partition p
+            ON p.partition = v.partition AND p.epoch = v.epoch AND p.owner = v.member
+         ORDER BY p.partition{lock}"
     );
-    let values =
-        [i64::from(held.partition.0).into(), held.epoch.into(), tables.member.as_ref().to_owned().into()];
-    match query_one(tx, &sql, values).await? {
-        Some(_) => Ok(()),
-        None => Err(Error::Fenced { partition: held.partition }),
+    let mut ours = Vec::with_capacity(held.len());
+    for row in held_rows(&tables.member, held).query(tx, &sql).await? {
+        ours.push(partition_of(row.try_get("", "partition")?)?);
+    }
+    match held.iter().find(|held| !ours.contains(&held.partition)) {
+        Some(held) => Err(Error::Fenced { partition: held.partition }),
+        None => Ok(()),
     }
 }
 
-/// Takes `count` numbers.
+/// Takes so many numbers in each of the partitions, each of which is named once.
 pub(crate) async fn take(
     tx: &Transaction,
     lane: &'static str,
-    partition: Partition,
-    count: usize,
-) -> Result<Numbers, Error> {
-    let count = i64::try_from(count).unwrap_or(i64::MAX);
-    let sql =
-        "INSERT INTO consumer_lane (lane, partition, generation, next_sequence) VALUES ($1, $2, 0, 1 + $3)
-        ON CONFLICT (lane, partition) DO UPDATE SET next_sequence = consumer_lane.next_sequence + $3
-        RETURNING next_sequence, generation";
-    let values = [lane.into(), i64::from(partition.0).into(), count.into()];
-    let row = query_one(tx, sql, values).await?;
-    let row = row.ok_or_else(|| Error::Corrupt { what: "lane", reason: "no row came back".to_owned() })?;
-    let generation: i64 = row.try_get("", "generation")?;
-    let next: i64 = row.try_get("", "next_sequence")?;
-    Ok(Numbers { first: next - count, generation: u32::try_from(generation).unwrap_or_default() })
+    counts: &[(Partition, usize)],
+) -> Result<BTreeMap<Partition, Numbers>, Error> {
+    let sql = "INSERT INTO consumer_lane (lane, partition, generation, next_sequence)
+        SELECT lane, partition, 0, 1 + count FROM v WHERE true ORDER BY partition
+        ON CONFLICT (lane, partition)
+            DO UPDATE SET next_sequence = consumer_lane.next_sequence + excluded.next_sequence - 1
+        RETURNING partition, next_sequence, generation";
+    let count_of = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let rows = Rows::new()
+        .text("lane", counts.iter().map(|_| lane.to_owned()))
+        .i64("partition", counts.iter().map(|(partition, _)| i64::from(partition.0)))
+        .i64("count", counts.iter().map(|(_, count)| count_of(*count)));
+    let wanted: BTreeMap<Partition, usize> = counts.iter().copied().collect();
+    let mut taken = BTreeMap::new();
+    for row in rows.query(tx, sql).await? {
+        let partition = partition_of(row.try_get("", "partition")?)?;
+        let generation: i64 = row.try_get("", "generation")?;
+        let next: i64 = row.try_get("", "next_sequence")?;
+        let count = count_of(wanted.get(&partition).copied().unwrap_or(0));
+        let generation = u32::try_from(generation).unwrap_or_default();
+        taken.insert(partition, Numbers { first: next - count, generation });
+    }
+    Ok(taken)
 }

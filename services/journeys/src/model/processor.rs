@@ -258,7 +258,12 @@ fn note(state: &mut CustomerState, event: &Event) -> Result<bool, StepError> {
         if &*event.name == name::PREFERENCES_CHANGED {
             state.profile.prefer(payload::<PreferencesChanged>(event)?);
         }
-        // Elate's own events follow from others; they neither come late nor make others late.
+        return Ok(false);
+    }
+    // What Elate's services emit follows from other events; it neither comes late nor makes others late. That goes
+    // for the events of a play's `emit` too, which happen in log time: a customer's recorded past, still on its way,
+    // must not depend on how soon they are back.
+    if event.producer.is_some() {
         return Ok(false);
     }
     state.profile.identify(event);

@@ -87,9 +87,9 @@ impl App {
     async fn append(&self, event: LaneEvent) -> Result<(), Error> {
         let held: Held = *self.ownership.all().first().ok_or(Error::NoPartition)?;
         let tx = self.store.database().begin().await?;
-        self.lane.append(&tx, held, vec![event]).await?;
+        let appended = self.lane.append(&tx, vec![(held, vec![event])]).await?;
         tx.commit().await.map_err(elate_storage::Error::from)?;
-        self.lane.wake(held.partition);
+        self.lane.committed(appended);
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use elate_consumer::{Held, Lane, LaneEvent};
+use elate_consumer::{Appended, Held, Lane, LaneEvent};
 use elate_domain::system::{NotificationReceipt, name};
 use elate_domain::{Cause, CustomerId, Partition, RawJson, Timestamp, WorkspaceId};
 use elate_storage::bulk::{Conflict, Rows};
@@ -175,20 +175,15 @@ impl Store {
         work: &Work,
     ) -> Result<Vec<Claimed>, Error> {
         let tx = self.database.begin().await?;
-        for partition in work.partitions() {
-            if let Some(held) = held.get(&partition) {
-                lane.fence(&tx, *held).await?;
-            }
-        }
+        let concerned = work.partitions().into_iter().filter_map(|partition| held.get(&partition).copied());
+        lane.fence(&tx, &concerned.collect::<Vec<_>>()).await?;
         let recorded = record(&tx, &work.outcomes).await?;
-        append(lane, &tx, held, recorded).await?;
+        let appended = append(lane, &tx, held, recorded).await?;
         give_back(&tx, &work.give_back).await?;
         write_endpoints(&tx, &work.endpoints).await?;
         let claimed = claim(&tx, held, &work.claims).await?;
         tx.commit().await.map_err(StorageError::from)?;
-        for partition in work.outcomes.iter().map(|o| o.claimed.partition).collect::<BTreeSet<_>>() {
-            lane.wake(partition);
-        }
+        lane.committed(appended);
         Ok(claimed)
     }
 }
@@ -280,17 +275,13 @@ async fn append(
     tx: &Transaction,
     held: &BTreeMap<Partition, Held>,
     outcomes: Vec<Outcome>,
-) -> Result<(), Error> {
+) -> Result<Appended, Error> {
     let mut events: BTreeMap<Partition, Vec<LaneEvent>> = BTreeMap::new();
     for outcome in outcomes {
         events.entry(outcome.claimed.partition).or_default().push(outcome.into_event());
     }
-    for (partition, events) in events {
-        if let Some(held) = held.get(&partition) {
-            lane.append(tx, *held, events).await?;
-        }
-    }
-    Ok(())
+    let ours = events.into_iter().filter_map(|(partition, events)| Some((*held.get(&partition)?, events)));
+    Ok(lane.append(tx, ours.collect()).await?)
 }
 
 impl Outcome {

@@ -77,7 +77,11 @@ impl Shop {
             name: if kind == EventType::Identify { String::new() } else { name.to_owned() },
             user_id: format!("u-{at:07}"),
             // Those who order do so in their browser; parcels are scanned by somebody else.
-            anonymous_id: if customer.sittings % 5 == 0 { format!("a-{at:07}") } else { String::new() },
+            anonymous_id: if customer.sittings.is_multiple_of(5) {
+                format!("a-{at:07}")
+            } else {
+                String::new()
+            },
             original_time: Some(elate_e2e::timestamp(millis)),
             properties: properties.into(),
             traits: traits.into(),
@@ -129,7 +133,7 @@ fn browsing(at: usize, round: u32, luck: u64, order: &str, now: i64) -> Vec<(&'s
     }
     all.push(("Checkout Started", json!({"product_id": "tea-set", "value": 54})));
     // One order in thirty was promised for a time that has passed when it is delivered.
-    let hours = if luck % 30 == 0 { -14 } else { 1 + (luck >> 32) as i64 % 18 };
+    let hours = if luck.is_multiple_of(30) { -14 } else { 1 + (luck >> 32) as i64 % 18 };
     let promised = elate_e2e::rfc3339(now + hours * HOUR_MILLIS);
     all.push((
         "Order Placed",
@@ -142,10 +146,10 @@ fn browsing(at: usize, round: u32, luck: u64, order: &str, now: i64) -> Vec<(&'s
 fn afterwards(luck: u64, order: &str) -> Vec<(&'static str, Value)> {
     let stars = [5, 4, 5, 4, 3, 5, 4, 5, 2, 5][(luck >> 40) as usize % 10];
     let mut all = vec![("Item Rated", json!({"order_id": order, "stars": stars}))];
-    if (luck >> 44) % 2 == 0 {
+    if (luck >> 44).is_multiple_of(2) {
         all.push(("Survey Answered", json!({"survey": "nps", "kind": "nps", "score": 6 + (luck >> 48) % 5})));
     }
-    if (luck >> 52) % 3 == 0 {
+    if (luck >> 52).is_multiple_of(3) {
         all.push(("Review Submitted", json!({"order_id": order, "rating": stars})));
     }
     all

@@ -50,6 +50,7 @@ pub(crate) async fn run(
     let plan = plan();
     let mut dice = Dice(7);
     let mut happened = BTreeMap::new();
+    let mut reached = BTreeMap::new();
     for (step, fault) in plan.iter().enumerate() {
         let open = workload.messages() * (step + 1) / (plan.len() + 1);
         let before = driver.sent.messages();
@@ -57,6 +58,7 @@ pub(crate) async fn run(
         // Killed while it works, not while it starts; and in the middle of a part, at another point each time.
         if let Fault::Kill(victim) = fault {
             ready(system, victim).await;
+            at_work(system, victim, &mut reached).await;
         }
         let until = before + (open - before.min(open)) * (1 + dice.below(8)) / 10;
         wait_for_progress(driver, until).await;
@@ -86,6 +88,28 @@ async fn ready(system: &System, victim: &str) {
     .await;
 }
 
+/// Waits until a consumer has got further in the log than it was when it was killed last.
+async fn at_work(system: &System, victim: &'static str, reached: &mut BTreeMap<&'static str, i64>) {
+    if victim == "events" {
+        return;
+    }
+    let last = reached.get(victim).copied().unwrap_or_default();
+    let now = elate_testkit::eventually(Duration::from_secs(60), || async {
+        let mut connection = connect(system, victim).await;
+        let sum = "SELECT coalesce(sum(log_offset), 0)::bigint FROM consumer_partition";
+        let now: i64 = sqlx::query_scalar(sum).fetch_one(&mut connection).await.expect("ask");
+        if now > last { Ok(now) } else { Err(format!("{victim} does not get on")) }
+    });
+    let now = now.await;
+    reached.insert(victim, now);
+}
+
+async fn connect(system: &System, service: &str) -> PgConnection {
+    let server = system.postgres.as_ref().expect("a PostgreSQL").url();
+    let url = postgres::with_name(&server, &format!("elate_{service}"));
+    PgConnection::connect(&url).await.expect("connect")
+}
+
 async fn strike(system: &mut System, fault: Fault) {
     match fault {
         Fault::Kill(victim) => system.kill_and_start(victim).await,
@@ -99,11 +123,7 @@ async fn strike(system: &mut System, fault: Fault) {
 /// Another member, which then does nothing, takes every partition: the owner must not commit any more, and takes them
 /// back when the leases have run out.
 async fn steal_leases(system: &System, service: &str) {
-    let url = postgres::with_name(
-        &system.postgres.as_ref().expect("a PostgreSQL").url(),
-        &format!("elate_{service}"),
-    );
-    let mut connection = PgConnection::connect(&url).await.expect("connect");
+    let mut connection = connect(system, service).await;
     let stolen = sqlx::query(
         "UPDATE consumer_partition SET owner = 'a thief', epoch = epoch + 1,
          expires_at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint + 1500",

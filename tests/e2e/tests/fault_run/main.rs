@@ -27,16 +27,19 @@ use digest::Digest;
 use driver::Driver;
 use elate_e2e::{System, Topology, Workspace, now_millis};
 use elate_proto::events::v1::PartitionHead;
+use elate_testkit::smtp::Fault;
 use elate_testkit::webhook::WebhookReceiver;
 use elate_testkit::{eventually, postgres};
 use sqlx::{Connection, PgConnection, Row as _};
 use workload::{Workload, user_id};
 
 /// What `make test` sends.
-const USUAL: usize = 6_000;
+const USUAL: usize = 10_000;
 /// The log has come to rest when nothing is appended for so long; longer than any retry pause.
 const QUIET: Duration = Duration::from_secs(7);
 const SETTLE: Duration = Duration::from_secs(600);
+/// More mails than a customer gets.
+const MAILS: usize = 12;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fault_run_equals_an_undisturbed_run() {
@@ -59,10 +62,21 @@ async fn prepared(system: &System, webhooks: &WebhookReceiver, folder: &Path) ->
     workspace
 }
 
+/// A mail server that takes its time, so that a kill is likely to find messages whose outcome nobody can know.
+fn slow_mail(system: &System, workload: &Workload) {
+    for customer in 0..workload.customers {
+        for _mail in 0..MAILS {
+            let recipient = format!("{}@fault.example", user_id(customer));
+            system.mail.fail_next(&recipient, Fault::Delay(Duration::from_millis(100)));
+        }
+    }
+}
+
 async fn disturbed(workload: &Workload) -> Option<Digest> {
     let mut system = System::start(Topology::Four).await?;
     let (webhooks, folder) = (WebhookReceiver::start().await, tempfile::tempdir().expect("a folder"));
     let workspace = prepared(&system, &webhooks, folder.path()).await;
+    slow_mail(&system, workload);
     let began = Instant::now();
     let driver = Driver::start(workload, &workspace, 0);
     let happened = chaos::run(&mut system, &driver, workload).await;

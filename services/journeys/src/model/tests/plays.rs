@@ -323,3 +323,17 @@ spec:
     let left: Vec<_> = world.state(ann).plays.iter().map(|instance| instance.key.as_str()).collect();
     assert_eq!(left, ["2"], "the number 1 and the text 1 are the same key");
 }
+
+#[test]
+fn what_a_play_emits_makes_nothing_late() {
+    let spec =
+        "trigger: {event: Started}\nkey: event.properties.key\nreentry: always\nsteps: [{emit: {name: New}}]";
+    let mut world = World::of(&play(spec));
+    let who = customer("a");
+    // Two events of yesterday arrive today; what follows from the first happens today.
+    for (id, occurred) in [("m-1", "2026-03-01T10:00:00Z"), ("m-2", "2026-03-01T10:10:00Z")] {
+        let started = event(who, id, "Started", at(occurred), json!({"key": id}));
+        world.receive(started, at("2026-03-02T10:00:00Z"));
+    }
+    assert_eq!(world.state(who).late, 0);
+}

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use elate_consumer::{Effects, Input, Merged, Processor as _, TimerChange};
 use elate_domain::system::{DefinitionsPublished, name};
 use elate_domain::{
-    CustomerId, Event, EventType, Offset, Partition, RawJson, Record, SourceId, Timestamp, WorkspaceId,
+    CustomerId, Event, EventType, Offset, Partition, Producer, RawJson, Record, SourceId, Timestamp,
+    WorkspaceId,
 };
 use elate_manifest::Set;
 use serde::de::DeserializeOwned;
@@ -222,6 +223,12 @@ impl World {
             emitted.properties = said.properties;
             emitted.historical = historical;
             emitted.source = SourceId::try_new("elate-journeys").unwrap();
+            emitted.producer = Some(Producer {
+                service: Arc::from("journeys"),
+                partition: Partition(0),
+                generation: 1,
+                sequence: self.emitted,
+            });
             if said.name.starts_with("elate.") {
                 emitted.event_type = EventType::System;
             }
