@@ -1,4 +1,5 @@
 //! What the crate promises, on both backends.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Identity, timelines, erasure.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Messages on their way to real servers.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Leaving by the link in a message.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,5 @@
 //! What the use-cases answer from the stored rows, on both kinds of database.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
 //! The service without its edges, on each database.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::collections::BTreeMap;

@@ -18,7 +18,7 @@ use crate::delivery::definitions::Cache;
 use crate::model::state::{CustomerState, PartitionState};
 use crate::model::template::{self, Rendered, Templates};
 use crate::model::{chain, rules};
-use crate::store::dispatch::EndpointRow;
+use crate::store::endpoint::EndpointRow;
 use crate::store::read::{Filter, ProviderCounts, Stored, StoredAttempt};
 use crate::store::{ChannelKey, Store};
 

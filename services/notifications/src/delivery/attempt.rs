@@ -17,7 +17,8 @@ use super::webhook::Call;
 use super::{Report, Verdict};
 use crate::model::schedule;
 use crate::model::template::{self, Rendered};
-use crate::store::dispatch::{Claimed, EndpointRow, Outcome};
+use crate::store::dispatch::{Claimed, Outcome};
+use crate::store::endpoint::EndpointRow;
 use crate::unsubscribe::{Leave, Links};
 
 /// What deliveries need.

@@ -14,7 +14,7 @@ use super::smtp::Server;
 use super::webhook::Endpoint;
 use super::{Report, Verdict};
 use crate::config::DeliverySettings;
-use crate::store::dispatch::EndpointRow;
+use crate::store::endpoint::EndpointRow;
 use crate::store::{ChannelKey, Store};
 
 /// Failures in a row after which a server is passed over …

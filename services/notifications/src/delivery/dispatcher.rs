@@ -292,7 +292,7 @@ impl Dispatcher {
 }
 
 /// Of several rows of one endpoint the last counts.
-fn newest(rows: Vec<crate::store::dispatch::EndpointRow>) -> Vec<crate::store::dispatch::EndpointRow> {
+fn newest(rows: Vec<crate::store::endpoint::EndpointRow>) -> Vec<crate::store::endpoint::EndpointRow> {
     let mut newest: BTreeMap<_, _> = BTreeMap::new();
     for row in rows {
         newest.insert((row.key.clone(), row.provider.clone()), row);

@@ -9,6 +9,7 @@ use elate_domain::{Cause, CustomerId, Partition, RawJson, Timestamp, WorkspaceId
 use elate_storage::bulk::{Conflict, Rows};
 use elate_storage::{Error as StorageError, Row, Transaction, query_all};
 
+use super::endpoint::{self, EndpointRow};
 use super::{ChannelKey, Store};
 
 /// Why a turn of the dispatcher failed.
@@ -97,21 +98,6 @@ pub struct Outcome {
     pub topic: String,
 }
 
-/// The health of an endpoint, as stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EndpointRow {
-    /// Its channel.
-    pub key: ChannelKey,
-    /// Provider; for a webhook the channel's own name.
-    pub provider: String,
-    /// Of the channel's manifest: another one starts afresh.
-    pub fingerprint: String,
-    /// Since when it fails.
-    pub failing_since: Option<Timestamp>,
-    /// Since when it takes no messages.
-    pub disabled_at: Option<Timestamp>,
-}
-
 const COLUMNS: &str = "notification.workspace, notification.notification_id, notification.customer,
     notification.partition, notification.channel, notification.template, notification.play,
     notification.instance_id, notification.epoch, notification.attempts, notification.version,
@@ -180,7 +166,7 @@ impl Store {
         let recorded = record(&tx, &work.outcomes).await?;
         let appended = append(lane, &tx, held, recorded).await?;
         give_back(&tx, &work.give_back).await?;
-        write_endpoints(&tx, &work.endpoints).await?;
+        endpoint::write(&tx, &work.endpoints).await?;
         let claimed = claim(&tx, held, &work.claims).await?;
         tx.commit().await.map_err(StorageError::from)?;
         lane.committed(appended);
@@ -352,21 +338,6 @@ async fn claim(
         .query(tx, &sql)
         .await?;
     rows.iter().map(claimed).collect()
-}
-
-async fn write_endpoints(tx: &Transaction, rows: &[EndpointRow]) -> Result<(), StorageError> {
-    let newest = "(workspace, channel, provider) DO UPDATE SET fingerprint = excluded.fingerprint,
-        failing_since = excluded.failing_since, disabled_at = excluded.disabled_at";
-    Rows::new()
-        .text("workspace", rows.iter().map(|r| r.key.workspace.as_str().to_owned()))
-        .text("channel", rows.iter().map(|r| r.key.channel.clone()))
-        .text("provider", rows.iter().map(|r| r.provider.clone()))
-        .text("fingerprint", rows.iter().map(|r| r.fingerprint.clone()))
-        .i64_opt("failing_since", rows.iter().map(|r| r.failing_since.map(|t| t.0)))
-        .i64_opt("disabled_at", rows.iter().map(|r| r.disabled_at.map(|t| t.0)))
-        .insert(tx, "endpoint", Conflict::Do(newest))
-        .await
-        .map(|_| ())
 }
 
 fn list(partitions: impl Iterator<Item = Partition>) -> String {

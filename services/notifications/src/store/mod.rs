@@ -4,6 +4,7 @@
 //! its messages; [`read`] answers the use-cases. Every query of a use-case takes the workspace first.
 
 pub mod dispatch;
+pub mod endpoint;
 mod migration;
 pub mod read;
 mod wake;

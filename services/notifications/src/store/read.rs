@@ -4,7 +4,7 @@ use elate_domain::system::PauseScope;
 use elate_domain::{CustomerId, Timestamp, WorkspaceId};
 use elate_storage::{Error, Row, query_all, query_one};
 
-use super::dispatch::EndpointRow;
+use super::endpoint::EndpointRow;
 use super::write::scope_word;
 use super::{ChannelKey, Store};
 

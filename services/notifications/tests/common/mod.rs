@@ -1,4 +1,5 @@
 //! A notifications engine over a log in memory, a real database, a real mail sink and a real webhook receiver.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
 use std::sync::Arc;
@@ -149,7 +150,7 @@ impl World {
                 std::path::Path::new("/run/secrets"),
             ),
             links: links(),
-            clock: self.clock.clone(),
+            clock: Arc::clone(&self.clock) as Arc<dyn elate_domain::Clock>,
         });
         let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
         tasks.spawn(engine.unwrap().run(stop.clone()));
