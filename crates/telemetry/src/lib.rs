@@ -3,7 +3,7 @@
 //! * [`init`] installs everything once a process: a subscriber that writes text or JSON lines, the exporters of
 //!   OTLP where an endpoint is configured, and a Prometheus recorder. The [`Guard`] renders the metrics page and
 //!   flushes what is still buffered when the process ends.
-//! * [`metrics!`](crate::metrics) declares metrics once, with unit, labels and description; `docs/metrics.md` is
+//! * `metrics!` declares metrics once, with unit, labels and description; `docs/metrics.md` is
 //!   written from these declarations ([`metrics::render_markdown`]).
 //! * [`trace`] carries one trace through the log: the current span as a W3C `traceparent`, and back.
 //!

@@ -1,6 +1,6 @@
 //! The read models: tables that are written in the loop's transaction and read by the list calls.
 //!
-//! No query can be made without a workspace: [`query::Select`] puts the filter in, and everything here goes through
+//! No query can be made without a workspace: `query::Select` puts the filter in, and everything here goes through
 //! it. What is in these tables follows from the log alone; they can be emptied and built again.
 
 mod count;

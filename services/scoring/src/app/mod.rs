@@ -2,8 +2,8 @@
 //!
 //! | module | what it answers |
 //! |---|---|
-//! | [`score`] | one customer's score and its explanation, now or at any past time |
-//! | [`report`] | company figures over a period, in groups |
+//! | `score` | one customer's score and its explanation, now or at any past time |
+//! | `report` | company figures over a period, in groups |
 
 mod error;
 mod period;

@@ -1,6 +1,6 @@
 //! Scoring's own tables: judgements, scores, daily sums, activity, cases, answers.
 //!
-//! [`write`] puts the rows of a micro-batch into the loop's transaction; [`read`] answers the use-cases. Every query
+//! `write` puts the rows of a micro-batch into the loop's transaction; `read` answers the use-cases. Every query
 //! takes the workspace first, and there is no other way to the tables.
 
 mod migration;
