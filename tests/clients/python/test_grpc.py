@@ -31,7 +31,8 @@ class Grpc(unittest.TestCase):
             set(database.get_services()),
         )
         described = database.FindFileContainingSymbol("elate.events.v1.IngestService")
-        self.assertIn("IngestBatch", described.services_by_name["IngestService"].methods_by_name)
+        methods = {service.name: [method.name for method in service.method] for service in described.service}
+        self.assertIn("IngestBatch", methods["IngestService"])
 
     def test_each_message_has_a_result_and_repeats_are_recognised(self):
         user = unique("user")
