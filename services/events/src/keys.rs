@@ -6,7 +6,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use elate_rpc::auth::{Authenticator, Error, Identity, hash_secret};
 
-use crate::grpc::role_of;
 use crate::ports::Admin;
 
 /// Resolves keys in this process.
@@ -38,6 +37,6 @@ impl Authenticator for KeyAuthenticator {
         })?;
         let principal = principal.ok_or(Error::Unknown)?;
         let key = principal.key;
-        Ok(Identity::key(principal.workspace, role_of(key.role), key.id, key.source))
+        Ok(Identity::key(principal.workspace, key.role, key.id, key.source))
     }
 }

@@ -145,18 +145,12 @@ pub(super) fn manifest_change(change: ManifestChange) -> pb::ManifestChange {
 }
 
 pub(super) fn role_from_proto(field: &str, role: i32) -> Result<Role> {
-    match pb::Role::try_from(role) {
-        Ok(pb::Role::Writer) => Ok(Role::Writer),
-        Ok(pb::Role::Reader) => Ok(Role::Reader),
-        Ok(pb::Role::Editor) => Ok(Role::Editor),
-        Ok(pb::Role::Operator) => Ok(Role::Operator),
-        Ok(pb::Role::Admin) => Ok(Role::Admin),
-        Ok(pb::Role::Service) => {
+    match Role::from_proto(role) {
+        Some(Role::Service) => {
             Err(FieldError::new(field, "can't be service: that credential comes from the configuration"))
         }
-        Ok(pb::Role::Unspecified) | Err(_) => {
-            Err(FieldError::new(field, "is required: writer, reader, editor, operator or admin"))
-        }
+        Some(role) => Ok(role),
+        None => Err(FieldError::new(field, "is required: writer, reader, editor, operator or admin")),
     }
 }
 
@@ -164,7 +158,7 @@ pub(super) fn key(key: Key) -> pb::Key {
     pb::Key {
         key_id: key.id,
         name: key.name,
-        role: super::role_of(key.role).to_proto().into(),
+        role: key.role.to_proto().into(),
         source_id: key.source.into(),
         created_time: Some(proto_timestamp(key.created_at)),
         revoked_time: key.revoked_at.map(proto_timestamp),

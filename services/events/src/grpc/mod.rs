@@ -89,16 +89,3 @@ fn request_id(given: String) -> Result<String, elate_rpc::validate::Invalid> {
     let id = elate_rpc::validate::request_id("request_id", given)?;
     Ok(id.unwrap_or_else(|| uuid::Uuid::now_v7().simple().to_string()))
 }
-
-/// The role of a stored key.
-pub(crate) fn role_of(role: crate::model::key::Role) -> elate_rpc::Role {
-    use crate::model::key::Role;
-    match role {
-        Role::Writer => elate_rpc::Role::Writer,
-        Role::Reader => elate_rpc::Role::Reader,
-        Role::Editor => elate_rpc::Role::Editor,
-        Role::Operator => elate_rpc::Role::Operator,
-        Role::Admin => elate_rpc::Role::Admin,
-        Role::Service => elate_rpc::Role::Service,
-    }
-}

@@ -1,44 +1,7 @@
 //! Keys and what they may do.
 
 use elate_domain::{SourceId, Timestamp, WorkspaceId};
-
-/// What a key may do. Each role from `Reader` on may do what the one before may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// Append events, and nothing else.
-    Writer,
-    /// Read.
-    Reader,
-    /// Also append, and apply manifests.
-    Editor,
-    /// Also pause, redrive, import and erase.
-    Operator,
-    /// Also keys.
-    Admin,
-    /// One of Elate's own services, over all workspaces.
-    Service,
-}
-
-impl Role {
-    /// The role as it is stored.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Writer => "writer",
-            Self::Reader => "reader",
-            Self::Editor => "editor",
-            Self::Operator => "operator",
-            Self::Admin => "admin",
-            Self::Service => "service",
-        }
-    }
-
-    /// The stored role.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Writer, Self::Reader, Self::Editor, Self::Operator, Self::Admin, Self::Service]
-            .into_iter()
-            .find(|role| role.as_str() == text)
-    }
-}
+pub use elate_rpc::Role;
 
 /// A key without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
