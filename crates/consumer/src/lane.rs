@@ -114,30 +114,35 @@ impl Lane {
         OutboxRow { lane: self.name.into(), partition, sequence, workspace, customer, record }
     }
 
-    fn encode(&self, partition: Partition, generation: u32, sequence: i64, event: LaneEvent) -> Bytes {
-        let seed = format!("{}\n{}\n{}", self.name, event.workspace, event.id);
+    fn encode(&self, partition: Partition, generation: u32, sequence: i64, said: LaneEvent) -> Bytes {
         let producer =
             Producer { service: self.name.into(), partition, generation, sequence: sequence.unsigned_abs() };
-        elate_proto::record::encode(&Event {
-            workspace: event.workspace,
-            customer: event.customer,
-            source: self.source.clone(),
-            message_id: Uuid::new_v5(&emission::NAMESPACE, seed.as_bytes()).to_string(),
-            event_type: EventType::System,
-            name: event.name,
-            user_id: None,
-            anonymous_id: None,
-            occurred_at: event.occurred_at,
-            properties: event.properties,
-            traits: RawJson::default(),
-            context: RawJson::default(),
-            caused_by: event.cause,
-            producer: Some(producer),
-            historical: event.historical,
-            clamped: false,
-            conflicting: false,
-            trace_parent: event.trace_parent,
-        })
+        elate_proto::record::encode(&event(&self.source, producer, said))
+    }
+}
+
+/// The event for the log; its message id comes from the lane's name and the event's own id.
+pub(crate) fn event(source: &SourceId, producer: Producer, said: LaneEvent) -> Event {
+    let seed = format!("{}\n{}\n{}", producer.service, said.workspace, said.id);
+    Event {
+        workspace: said.workspace,
+        customer: said.customer,
+        source: source.clone(),
+        message_id: Uuid::new_v5(&emission::NAMESPACE, seed.as_bytes()).to_string(),
+        event_type: EventType::System,
+        name: said.name,
+        user_id: None,
+        anonymous_id: None,
+        occurred_at: said.occurred_at,
+        properties: said.properties,
+        traits: RawJson::default(),
+        context: RawJson::default(),
+        caused_by: said.cause,
+        producer: Some(producer),
+        historical: said.historical,
+        clamped: false,
+        conflicting: false,
+        trace_parent: said.trace_parent,
     }
 }
 

@@ -46,6 +46,7 @@ mod emission;
 mod engine;
 mod envelope;
 pub mod error;
+pub mod host;
 mod imports;
 pub mod lane;
 mod leases;
@@ -70,6 +71,7 @@ mod working;
 
 pub use consumer::{Builder, Consumer, Status, member_name};
 pub use error::Error;
+pub use host::{Host, Said};
 pub use lane::{Appended, Lane, LaneEvent};
 pub use migration::migrations;
 pub use ownership::{Held, Ownership};

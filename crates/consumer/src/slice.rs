@@ -152,6 +152,11 @@ impl Agenda {
         }
     }
 
+    /// The earliest timer noted: deadline, entry, key.
+    pub(crate) fn first(&self) -> Option<(Timestamp, usize, &str)> {
+        self.due.peek().map(|Reverse((deadline, _, entry, key))| (*deadline, *entry, key.as_str()))
+    }
+
     /// The next timer that is due at `limit`, within the horizon.
     pub(crate) fn next(&mut self, limit: Timestamp, horizon: Option<(Timestamp, CustomerId)>) -> Option<Due> {
         let Reverse((deadline, customer, ..)) = self.due.peek()?;
