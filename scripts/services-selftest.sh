@@ -49,15 +49,17 @@ check "nothing is left after success" nothing_left
 check "settings are there and a failure comes through" [ $? = 7 ]
 check "nothing is left after a failure" nothing_left
 
-# Signals go to the script alone, as a process manager sends them. Python, because a background job of a shell
-# script is started with SIGINT ignored and could not be interrupted at all.
+# Signals go to the script alone, as a process manager sends them. Python, because who is started with SIGINT ignored
+# (a background job of a shell script, and all that it starts) can't be interrupted at all: here it is set back first.
 interrupt() {
   python3 - "$1" "$services" "$work/started" <<'PYTHON'
 import os, signal, subprocess, sys, time
 name, services, marker = sys.argv[1:]
 if os.path.exists(marker):
     os.remove(marker)
-script = subprocess.Popen([services, "run", "--", "sh", "-c", f"touch {marker}; sleep 300"])
+def interruptible():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+script = subprocess.Popen([services, "run", "--", "sh", "-c", f"touch {marker}; sleep 300"], preexec_fn=interruptible)
 deadline = time.monotonic() + 60
 while not os.path.exists(marker) and time.monotonic() < deadline:
     time.sleep(0.05)
