@@ -89,7 +89,7 @@ fn new_key(core: &Core, key: NewKey) -> Result<Key, Error> {
         Some(source) => source,
         None => source_of(&name)?,
     };
-    if source.as_str() == super::append::OWN_SOURCE {
+    if source.as_str() == crate::model::own::SOURCE {
         return Err(Error::field("source_id", "must not be `elate`, which is Elate's own"));
     }
     let id = Uuid::now_v7().simple().to_string();

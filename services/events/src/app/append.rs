@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use elate_domain::system::{ErasureReceipt, MergedAway, name};
-use elate_domain::{CustomerId, Event, EventType, Partition, RawJson, SourceId};
+use elate_domain::system::{ErasureReceipt, name};
+use elate_domain::{CustomerId, Event, Partition};
 use elate_log::Change;
 use elate_proto::record;
 use elate_storage::Transaction;
@@ -22,13 +22,12 @@ use super::{Core, Error};
 use crate::model::draft::{Draft, Target, Verdict};
 use crate::model::fingerprint::conflicting_id;
 use crate::model::identity::Resolver;
+use crate::model::own;
 use crate::store::erasures::ReceiptRow;
 use crate::store::{erasures, producers};
 
 /// How often a transaction is run again because others were faster.
 const ATTEMPTS: u32 = 20;
-/// The source of records that events writes itself.
-pub(crate) const OWN_SOURCE: &str = "elate";
 
 /// What one run of the transaction came to.
 enum Attempt {
@@ -207,7 +206,8 @@ impl<'a> Plan<'a> {
                 );
                 event.customer = resolved.customer.0;
                 for loser in resolved.losers {
-                    let told = merged_away(&event, loser)?;
+                    let told = own::merged_away(&event, loser)
+                        .map_err(|error| Error::Precondition(error.to_string()))?;
                     self.push(loser, &told);
                 }
                 self.said.note(event.customer, draft);
@@ -238,45 +238,13 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// The record on the loser's timeline.
-fn merged_away(event: &Event, loser: CustomerId) -> Result<Event, Error> {
-    let payload = MergedAway { survivor: event.customer, reason: "anonymous_linked".to_owned() };
-    let mut told = own_event(event.workspace.clone(), name::MERGED_AWAY, format!("merged:{loser}"))?;
-    told.customer = loser;
-    told.occurred_at = event.occurred_at;
-    told.properties = RawJson::of(&payload);
-    told.historical = event.historical;
-    told.trace_parent.clone_from(&event.trace_parent);
-    Ok(told)
-}
-
 /// An event that events itself writes, without customer, time and payload.
 pub(crate) fn own_event(
     workspace: elate_domain::WorkspaceId,
     name: &str,
     message_id: String,
 ) -> Result<Event, Error> {
-    let source = SourceId::try_new(OWN_SOURCE).map_err(|error| Error::Precondition(error.to_string()))?;
-    Ok(Event {
-        workspace,
-        customer: CustomerId::NONE,
-        source,
-        message_id,
-        event_type: EventType::System,
-        name: Arc::from(name),
-        user_id: None,
-        anonymous_id: None,
-        occurred_at: elate_domain::Timestamp::default(),
-        properties: RawJson::default(),
-        traits: RawJson::default(),
-        context: RawJson::default(),
-        caused_by: None,
-        producer: None,
-        historical: false,
-        clamped: false,
-        conflicting: false,
-        trace_parent: None,
-    })
+    own::own_event(workspace, name, message_id).map_err(|error| Error::Precondition(error.to_string()))
 }
 
 /// Locks the heads, checks that what was resolved still holds, writes, commits and publishes. `false`: it does not hold.
@@ -317,7 +285,5 @@ async fn commit(
 
 /// The id of a new customer. Ordered by time; with a seed, the same for the same first message.
 fn new_customer(seed: Option<&str>, event: &Event) -> CustomerId {
-    let Some(seed) = seed else { return CustomerId(Uuid::now_v7()) };
-    let first = format!("{seed}/{}/{}/{}", event.workspace, event.source, event.message_id);
-    CustomerId(Uuid::new_v5(&Uuid::NAMESPACE_OID, first.as_bytes()))
+    seed.map_or_else(|| CustomerId(Uuid::now_v7()), |seed| own::seeded_customer(seed, event))
 }

@@ -11,7 +11,7 @@ use futures::stream::BoxStream;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::append::{OWN_SOURCE, own_event};
+use super::append::own_event;
 use super::{App, Core, Error, timeline};
 use crate::model::catalog::CatalogEvent;
 use crate::model::customer::{Customer, CustomerRef, Erasure, TimelineEntry, TimelineQuery};
@@ -19,6 +19,7 @@ use crate::model::draft::{Draft, Drafts, Target, Verdict};
 use crate::model::fingerprint::{self, Fingerprint};
 use crate::model::follow::{FollowedEntry, WorkspaceFollow};
 use crate::model::identity::{IdKind, key};
+use crate::model::own;
 use crate::model::page::{Page, PageRequest};
 use crate::model::traits::Traits;
 use crate::ports::Customers;
@@ -80,7 +81,7 @@ pub(crate) fn request_draft<T: Serialize>(
     event.occurred_at = core.clock().now();
     event.properties = RawJson::of(payload);
     let seed = core.install.seed;
-    let key = fingerprint::key(seed, workspace.as_str(), OWN_SOURCE, &event.message_id);
+    let key = fingerprint::key(seed, workspace.as_str(), own::SOURCE, &event.message_id);
     // Whatever the repeat says, the request was done.
     let fingerprint = (!request_id.is_empty()).then_some(Fingerprint { key, content: 0 });
     Ok(Draft { event, target, fingerprint, previous_id: None })

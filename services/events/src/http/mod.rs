@@ -26,8 +26,11 @@ mod cloudevents;
 mod message;
 mod pixel;
 mod posthog;
+mod recorded;
 mod settings;
 mod time;
+
+pub use recorded::Recorded;
 
 use std::sync::Arc;
 

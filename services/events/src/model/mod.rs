@@ -11,6 +11,7 @@ pub mod identity;
 pub mod json;
 pub mod key;
 pub mod message;
+pub mod own;
 pub mod page;
 pub mod peek;
 pub mod traits;
