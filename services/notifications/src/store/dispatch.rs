@@ -275,7 +275,8 @@ impl Outcome {
         if self.attempt.is_some() { self.claimed.attempt } else { self.claimed.attempt.saturating_sub(1) }
     }
 
-    fn into_event(self) -> LaneEvent {
+    /// The receipt for the timeline.
+    pub(crate) fn into_event(self) -> LaneEvent {
         let claimed = &self.claimed;
         let state = if self.state == "retrying" { "attempt_failed" } else { self.state };
         let receipt = NotificationReceipt {
