@@ -18,7 +18,12 @@
 //! | [`survey`] | intervals for shares, differences, means and NPS |
 //! | [`rates`] | wow rate, miserable rate, recovery, each with its interval |
 //! | [`links`] | the weakest link of a journey and its harmony |
+//! | [`churn`] | who will come back, how often, and what that is worth |
+//! | [`survival`] | how long customers stay; what a miserable moment costs and a recovery saves |
+//! | [`effect`] | treated against held out, at any look; rollout decisions; drivers of retention and NPS |
 
+pub mod churn;
+pub mod effect;
 pub mod gap;
 pub mod habit;
 pub mod interval;
@@ -26,6 +31,7 @@ pub mod links;
 pub mod rates;
 pub mod score;
 pub mod survey;
+pub mod survival;
 
 pub use gap::{Expectations, Judgement, Rule, Thresholds, judge};
 pub use interval::Interval;
