@@ -2,6 +2,8 @@
 //!
 //! | module | what it decides |
 //! |---|---|
+//! | [`record`] | one checked record for all feedback; CSV, JSON lines and events; repeats are recognised |
 //! | [`sentiment`] | how a comment sounds, in languages that are known; all else is *not scored* |
 
+pub mod record;
 pub mod sentiment;
