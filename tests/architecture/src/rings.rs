@@ -9,11 +9,12 @@ use crate::{
 pub const SERVICES: [&str; 4] = ["elate-events", "elate-journeys", "elate-scoring", "elate-notifications"];
 
 /// The functional core: no runtime, no store, no network.
-pub const PURE: [&str; 8] = [
+pub const PURE: [&str; 9] = [
     "elate-domain",
     "elate-manifest",
     "elate-patterns",
     "elate-delight",
+    "elate-discovery",
     "elate-feedback",
     "elate-reach",
     "elate-simulate",
