@@ -2,8 +2,10 @@
 //!
 //! | module | what it decides |
 //! |---|---|
+//! | [`asking`] | whether a customer may be asked now, and if not, why and until when |
 //! | [`record`] | one checked record for all feedback; CSV, JSON lines and events; repeats are recognised |
 //! | [`sentiment`] | how a comment sounds, in languages that are known; all else is *not scored* |
 
+pub mod asking;
 pub mod record;
 pub mod sentiment;
