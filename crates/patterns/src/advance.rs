@@ -3,7 +3,7 @@
 use crate::output::{FiredBy, Outcome, Sink, TimedOut};
 use crate::pattern::{Pattern, Skip};
 use crate::queue;
-use crate::state::{NEVER, Partial, PatternState, UNSTARTED};
+use crate::state::{NEVER, Partial, PatternState, UNSTARTED, state_bit};
 use crate::store::Store;
 
 impl Pattern {
@@ -46,36 +46,37 @@ impl Pattern {
     }
 
     fn expire<E: Clone>(&self, state: &mut PatternState<E>, until: i64, out: &mut impl Sink<E>) {
-        let (mut expired, mut next) = (Vec::new(), NEVER);
+        let mut expired = Vec::new();
+        let PatternState { partials, store, .. } = state;
+        let (mut next, mut occupied) = (NEVER, 0);
         let mut stays = |partial: &Partial| {
-            if partial.wake <= until {
-                expired.push(*partial);
-                return false;
+            if partial.wake > until {
+                next = next.min(partial.wake);
+                occupied |= state_bit(partial.state);
+                return true;
             }
-            next = next.min(partial.wake);
-            true
+            if self.reports_timeouts || self.is_pending(partial) {
+                expired.push(*partial);
+            } else {
+                store.release(partial.node);
+            }
+            false
         };
         if self.skips() {
             // put in anew one by one, as the reference does
-            let partials = std::mem::take(&mut state.partials);
-            for partial in partials.into_iter().filter(stays) {
-                queue::push(&mut state.partials, partial);
+            for partial in std::mem::take(partials).into_iter().filter(stays) {
+                queue::push(partials, partial);
             }
         } else {
-            state.partials.retain(|partial| stays(partial));
+            partials.retain(|partial| stays(partial));
         }
-        state.wake_hint = next;
+        (state.wake_hint, state.occupied) = (next, occupied);
         // the order in which they stood decides between equal deadlines
         expired.sort_by_key(|partial| partial.wake);
         let mut complete = Vec::new();
         for partial in expired {
-            let is_pending = self.automaton.states[usize::from(partial.state)].is_pending;
-            if !is_pending && !self.reports_timeouts {
-                state.store.release(partial.node);
-                continue;
-            }
             let deadline = self.deadline_of(state, &partial);
-            if !is_pending {
+            if !self.is_pending(&partial) {
                 let captures = state.store.captures(partial.node);
                 state.store.release(partial.node);
                 out.put(Outcome::TimedOut(TimedOut { captures, deadline }));
@@ -87,11 +88,13 @@ impl Pattern {
         }
         if self.skips() {
             self.hand_over(state, &mut complete, FiredBy::Time, out);
-            if state.partials.len() == 1 {
-                state.partials.clear();
-            }
+            state.forget_mark();
         }
         state.tidy();
+    }
+
+    fn is_pending(&self, partial: &Partial) -> bool {
+        self.automaton.states[usize::from(partial.state)].is_pending
     }
 
     /// Reports matches, as far as no earlier beginning can still rule them out.

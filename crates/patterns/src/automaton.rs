@@ -6,6 +6,7 @@ use crate::check::MAX_STATES;
 use crate::graph::{Action, Edge, Graph, Kind, StateId};
 use crate::guard::Guard;
 use crate::spec::{ClassId, EventTest};
+use crate::state::state_bit;
 
 /// What happens to a partial match on an arc.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub(crate) struct ClassFacts {
     pub(crate) fails: u64,
     /// By state: whether an event of the class may change a partial match in it.
     pub(crate) active: Vec<bool>,
+    /// The same as bits; see [`state_bit`].
+    pub(crate) active_bits: u64,
     /// Whether any partial match may change, and whether a match may begin.
     pub(crate) any_active: bool,
     pub(crate) may_begin: bool,
@@ -105,7 +108,9 @@ impl Automaton {
             .iter()
             .any(|arc| matches!(arc.action, Move::Take(_)) && arc.guard.possible(holds, fails));
         let any_active = self.resting().into_iter().any(|state| active[usize::from(state)]);
-        ClassFacts { holds, fails, active, any_active, may_begin }
+        let active_bits = (0_u16..).zip(&active).filter(|(_, active)| **active);
+        let active_bits = active_bits.fold(0, |bits, (state, _)| bits | state_bit(state));
+        ClassFacts { holds, fails, active, active_bits, any_active, may_begin }
     }
 
     /// The states in which a partial match can wait for an event.

@@ -68,6 +68,7 @@ mod automaton;
 mod build;
 mod capture;
 mod check;
+mod codec;
 mod error;
 mod graph;
 mod guard;
@@ -76,6 +77,7 @@ mod output;
 mod pattern;
 mod queue;
 mod set;
+mod set_state;
 mod spec;
 mod state;
 mod step;
@@ -86,7 +88,8 @@ pub use error::{Cause, CompileError};
 pub use occurrence::{Conditions, NoConditions, Occurrence, Overdue, Scratch, Times};
 pub use output::{Capture, FiredBy, Match, Outcome, Sink, TimedOut};
 pub use pattern::Pattern;
-pub use set::{PatternKey, PatternSet, SetOutcomes, SetState};
+pub use set::{PatternKey, PatternSet, SetOutcomes};
+pub use set_state::SetState;
 pub use spec::{
     AfterMatch, ClassId, ConditionId, Contiguity, EventTest, Limits, PatternSpec, Repeat, StepKind, StepSpec,
 };

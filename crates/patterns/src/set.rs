@@ -1,12 +1,13 @@
 //! Many patterns at once: an event is tried only on those that it may concern.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::occurrence::{Conditions, Occurrence};
 use crate::output::{Outcome, Sink};
 use crate::pattern::Pattern;
+use crate::set_state::SetState;
 use crate::spec::ClassId;
-use crate::state::{NEVER, PatternState};
+use crate::state::NEVER;
 
 /// The caller's name for a pattern in a set; states are kept by it, so it must outlive a restart and change
 /// when the pattern changes.
@@ -20,8 +21,12 @@ pub type SetOutcomes<E> = Vec<(PatternKey, Outcome<E>)>;
 /// A pattern that a class of events may concern, and where the pattern knows that class.
 #[derive(Debug, Clone, Copy)]
 struct Concern {
+    key: PatternKey,
     pattern: u32,
     class: u32,
+    /// The automaton's states in which an event of the class may change something.
+    active_bits: u64,
+    may_begin: bool,
 }
 
 /// Patterns, indexed by the classes of events that concern them.
@@ -79,67 +84,71 @@ impl PatternSet {
 
     /// Lets one event happen to all patterns; see [`Pattern::step`]. States of patterns that are not in the
     /// set are left as they are.
+    ///
+    /// Patterns that the event does not concern cost nothing, not even the reading of their stored states; of
+    /// those that it does concern, one in whose state it could change nothing costs one comparison.
     pub fn step<E: Clone, C: Conditions<E>>(
         &self,
         state: &mut SetState<E>,
         occurrence: &mut Occurrence<'_, E, C>,
         out: &mut SetOutcomes<E>,
     ) {
-        if occurrence.times.now >= state.wake_hint {
+        if occurrence.times.now >= state.wake {
             self.advance(state, occurrence.times.now, out);
         }
+        let mut from = 0;
         for concern in self.concerned(occurrence.class) {
-            let (key, pattern) = &self.patterns[concern.pattern as usize];
-            let mut out = Tagged { key: *key, out };
-            let class = concern.class as usize;
-            match state.position(*key) {
-                Ok(found) => {
-                    pattern.step_class(&mut state.states[found], occurrence, class, &mut out);
-                    state.note_wake(found);
-                }
-                Err(place) if pattern.automaton.facts[class].may_begin => {
-                    let mut state_of = PatternState::default();
-                    pattern.step_class(&mut state_of, occurrence, class, &mut out);
-                    if !state_of.is_empty() {
-                        state.heads.insert(place, Head { key: *key, wake_hint: NEVER });
-                        state.states.insert(place, state_of);
-                        state.note_wake(place);
-                    }
-                }
-                Err(_) => {}
+            let key = concern.key;
+            let place = state.position_from(from, key);
+            from = place;
+            let found = state.heads.get(place).filter(|head| head.key == key);
+            let may_change = found.is_some_and(|head| head.occupied & concern.active_bits != 0);
+            if !concern.may_begin && !may_change {
+                continue;
             }
+            if found.is_none() {
+                state.insert(place, key);
+            }
+            let pattern = &self.patterns[concern.pattern as usize].1;
+            let mut out = Tagged { key, out };
+            if let Some(state_of) = state.wake_up(place, &mut out) {
+                pattern.step_class(state_of, occurrence, concern.class as usize, &mut out);
+            }
+            state.note(place, pattern);
         }
     }
 
     /// Fires everything whose deadline is at or before `time`, in order of deadline over all patterns; see
     /// [`Pattern::advance`].
     pub fn advance<E: Clone>(&self, state: &mut SetState<E>, time: i64, out: &mut SetOutcomes<E>) {
-        while state.wake_hint <= time {
-            let (due, mut next) = (state.wake_hint, NEVER);
-            for (head, state_of) in state.heads.iter_mut().zip(&mut state.states) {
-                if head.wake_hint <= due {
-                    // a withdrawn pattern has no deadlines any more
-                    head.wake_hint = NEVER;
-                    if let Some(pattern) = self.get(head.key) {
-                        pattern.advance(state_of, due, &mut Tagged { key: head.key, out });
-                        head.wake_hint = state_of.wake_hint;
-                    }
-                }
-                next = next.min(head.wake_hint);
-            }
-            state.wake_hint = next;
-            if next == NEVER {
+        while state.wake <= time {
+            let (place, first, others) = state.first_to_wake();
+            state.wake = first;
+            if first > time || first == NEVER {
                 return;
+            }
+            let key = state.heads[place].key;
+            // a withdrawn pattern has no deadlines any more
+            state.heads[place].wake = NEVER;
+            if let Some(pattern) = self.get(key) {
+                let mut out = Tagged { key, out };
+                if let Some(state_of) = state.wake_up(place, &mut out) {
+                    pattern.advance(state_of, time.min(others), &mut out);
+                }
+                state.note(place, pattern);
             }
         }
     }
 
     /// See [`Pattern::release_held`].
-    pub fn release_held<E>(&self, state: &mut SetState<E>) {
+    pub fn release_held<E: Clone>(&self, state: &mut SetState<E>, out: &mut SetOutcomes<E>) {
         for place in 0..state.heads.len() {
-            if let Some(pattern) = self.get(state.heads[place].key) {
-                pattern.release_held(&mut state.states[place]);
-                state.note_wake(place);
+            let key = state.heads[place].key;
+            if let Some(pattern) = self.get(key) {
+                if let Some(state_of) = state.wake_up(place, &mut Tagged { key, out }) {
+                    pattern.release_held(state_of);
+                }
+                state.note(place, pattern);
             }
         }
     }
@@ -153,115 +162,20 @@ impl PatternSet {
 
 fn concerns(patterns: &[(PatternKey, Pattern)], class: Option<ClassId>) -> Vec<Concern> {
     let mut concerns = Vec::new();
-    for (index, (_, pattern)) in patterns.iter().enumerate() {
+    for (index, (key, pattern)) in patterns.iter().enumerate() {
         let class = pattern.automaton.class_index(class);
         let facts = &pattern.automaton.facts[class];
         if facts.may_begin || facts.any_active {
-            concerns.push(Concern { pattern: index as u32, class: class as u32 });
+            concerns.push(Concern {
+                key: *key,
+                pattern: index as u32,
+                class: class as u32,
+                active_bits: facts.active_bits,
+                may_begin: facts.may_begin,
+            });
         }
     }
     concerns
-}
-
-/// What one key carries for all patterns of a set. Sparse: a pattern of which nothing has begun takes no room,
-/// and one of which nothing is open any more is not stored.
-#[derive(Debug, Clone)]
-pub struct SetState<E> {
-    /// By key, ascending; apart from the states because they are looked through at every event.
-    heads: Vec<Head>,
-    states: Vec<PatternState<E>>,
-    /// Not later than the earliest deadline.
-    wake_hint: i64,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Head {
-    key: PatternKey,
-    wake_hint: i64,
-}
-
-impl<E> Default for SetState<E> {
-    fn default() -> Self {
-        Self { heads: Vec::new(), states: Vec::new(), wake_hint: NEVER }
-    }
-}
-
-impl<E> SetState<E> {
-    /// Whether nothing has begun for any pattern.
-    pub fn is_empty(&self) -> bool {
-        self.states.iter().all(PatternState::is_empty)
-    }
-
-    /// The log time of the next deadline of any pattern, if there is one.
-    pub fn next_deadline(&self) -> Option<i64> {
-        self.states.iter().filter_map(PatternState::next_deadline).min()
-    }
-
-    /// The state of one pattern, if something has begun.
-    pub fn get(&self, key: PatternKey) -> Option<&PatternState<E>> {
-        self.position(key).ok().map(|found| &self.states[found])
-    }
-
-    /// Forgets a pattern, for one that was withdrawn.
-    pub fn remove(&mut self, key: PatternKey) -> Option<PatternState<E>> {
-        let found = self.position(key).ok()?;
-        self.heads.remove(found);
-        Some(self.states.remove(found))
-    }
-
-    /// Frees the room of patterns of which nothing is open any more; worth calling before keeping the state
-    /// in memory for long. Their counts of what was dropped go with them.
-    pub fn compact(&mut self) {
-        let heads = std::mem::take(&mut self.heads);
-        let states = std::mem::take(&mut self.states);
-        let open = heads.into_iter().zip(states).filter(|(_, state)| !state.is_empty());
-        (self.heads, self.states) = open.unzip();
-    }
-
-    fn open(&self) -> impl Iterator<Item = (PatternKey, &PatternState<E>)> {
-        let entries = self.heads.iter().map(|head| head.key).zip(&self.states);
-        entries.filter(|(_, state)| !state.is_empty())
-    }
-
-    fn position(&self, key: PatternKey) -> Result<usize, usize> {
-        self.heads.binary_search_by_key(&key, |head| head.key)
-    }
-
-    fn note_wake(&mut self, place: usize) {
-        let wake_hint = self.states[place].wake_hint;
-        self.heads[place].wake_hint = wake_hint;
-        self.wake_hint = self.wake_hint.min(wake_hint);
-    }
-}
-
-/// Equal if the same is open.
-impl<E: PartialEq> PartialEq for SetState<E> {
-    fn eq(&self, other: &Self) -> bool {
-        self.open().eq(other.open())
-    }
-}
-
-impl<E: Eq> Eq for SetState<E> {}
-
-impl<E: Serialize> Serialize for SetState<E> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.open())
-    }
-}
-
-impl<'de, E: Deserialize<'de>> Deserialize<'de> for SetState<E> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut entries: Vec<(PatternKey, PatternState<E>)> = Vec::deserialize(deserializer)?;
-        entries.sort_by_key(|(key, _)| *key);
-        entries.dedup_by_key(|(key, _)| *key);
-        let mut state = Self::default();
-        for (place, (key, state_of)) in entries.into_iter().enumerate() {
-            state.heads.push(Head { key, wake_hint: NEVER });
-            state.states.push(state_of);
-            state.note_wake(place);
-        }
-        Ok(state)
-    }
 }
 
 /// Adds the pattern's key to what comes out.

@@ -1,7 +1,5 @@
 //! What one key (a customer, or a customer's order) carries for one pattern between events.
 
-use serde::{Deserialize, Serialize};
-
 use crate::store::{NONE, Store};
 
 /// No time: such a deadline never comes by itself.
@@ -11,7 +9,7 @@ pub(crate) const NEVER: i64 = i64::MAX;
 pub(crate) const UNSTARTED: u64 = u64::MAX;
 
 /// One way in which the events so far may become a match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Partial {
     /// The automaton's state.
     pub(crate) state: u16,
@@ -25,16 +23,24 @@ pub(crate) struct Partial {
     pub(crate) wake: i64,
 }
 
+/// The bit of an automaton's state in a set of states; those beyond the 63rd share the last bit, so such a set may
+/// say "perhaps" where "no" would be right.
+pub(crate) const fn state_bit(state: u16) -> u64 {
+    1 << if state < 63 { state } else { 63 }
+}
+
 /// The partial matches of one key. Serialisable; to be used only with the pattern that made it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct PatternState<E> {
     pub(crate) partials: Vec<Partial>,
-    /// Matches that wait until nothing that began earlier can rule them out.
-    pub(crate) completed: Vec<Partial>,
-    pub(crate) store: Store<E>,
-    pub(crate) sequence: u64,
+    /// The automaton's states in which partial matches are, or at least these.
+    pub(crate) occupied: u64,
     /// Not later than the earliest `wake`.
     pub(crate) wake_hint: i64,
+    pub(crate) sequence: u64,
+    pub(crate) store: Store<E>,
+    /// Matches that wait until nothing that began earlier can rule them out.
+    pub(crate) completed: Vec<Partial>,
     pub(crate) dropped: u64,
 }
 
@@ -42,10 +48,11 @@ impl<E> Default for PatternState<E> {
     fn default() -> Self {
         Self {
             partials: Vec::new(),
-            completed: Vec::new(),
-            store: Store::default(),
-            sequence: 0,
+            occupied: 0,
             wake_hint: NEVER,
+            sequence: 0,
+            store: Store::default(),
+            completed: Vec::new(),
             dropped: 0,
         }
     }
@@ -70,6 +77,14 @@ impl<E> PatternState<E> {
     /// The log time of the next deadline, if there is one.
     pub fn next_deadline(&self) -> Option<i64> {
         self.partials.iter().map(|partial| partial.wake).min().filter(|wake| *wake != NEVER)
+    }
+
+    /// Takes the mark of the beginning away where nothing else is left.
+    pub(crate) fn forget_mark(&mut self) {
+        if self.partials.len() == 1 {
+            self.partials.clear();
+            self.occupied = 0;
+        }
     }
 
     /// Gives up room after many partial matches are gone, so that a state is stored no larger than it is.

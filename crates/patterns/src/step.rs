@@ -7,7 +7,7 @@ use crate::occurrence::{Conditions, Occurrence, Overdue};
 use crate::output::{FiredBy, Sink};
 use crate::pattern::Pattern;
 use crate::queue;
-use crate::state::{NEVER, Partial, PatternState, UNSTARTED};
+use crate::state::{NEVER, Partial, PatternState, UNSTARTED, state_bit};
 use crate::store::NONE;
 
 impl Pattern {
@@ -38,7 +38,7 @@ impl Pattern {
             self.advance(state, occurrence.times.now, out);
         }
         let facts = &self.automaton.facts[class];
-        if !facts.may_begin && (state.partials.is_empty() || !facts.any_active) {
+        if !facts.may_begin && state.occupied & facts.active_bits == 0 {
             return;
         }
         let mut complete = std::mem::take(&mut occurrence.scratch.complete);
@@ -79,40 +79,101 @@ struct Run<'r, 'o, E, C> {
 
 impl<E: Clone, C: Conditions<E>> Run<'_, '_, E, C> {
     fn event(&mut self) {
-        let begin = Partial {
-            state: self.pattern.automaton.start,
-            node: NONE,
-            start: UNSTARTED,
-            start_at: 0,
-            wake: NEVER,
-        };
-        let skips = self.pattern.skips();
-        if skips && self.state.partials.is_empty() {
-            self.state.partials.push(begin);
+        if self.pattern.skips() {
+            self.event_in_heap();
+        } else {
+            self.event_in_order();
         }
-        // what stands before the first partial match that may change stays where it is
-        let active = &self.facts.active;
-        let untouched = self.state.partials.iter().position(|partial| active[usize::from(partial.state)]);
-        let from = if skips { 0 } else { untouched.unwrap_or(self.state.partials.len()) };
+    }
+
+    /// Without a skip strategy: those that came to be first stand first, and what comes out of one takes its
+    /// place.
+    fn event_in_order(&mut self) {
+        let mut born = std::mem::take(&mut self.occurrence.scratch.born);
+        let count = self.state.partials.len();
+        let (mut write, mut occupied) = (0, 0);
+        for read in 0..count {
+            let partial = self.state.partials[read];
+            if self.is_untouched(&partial) {
+                occupied |= state_bit(partial.state);
+                // what stands before the first change is not even written
+                if write != read {
+                    self.state.partials[write] = partial;
+                }
+                write += 1;
+                continue;
+            }
+            self.expand(partial, &mut born);
+            if write + born.len() > read + 1 {
+                self.state.occupied = occupied;
+                self.make_room(write, read + 1, &mut born);
+                (write, occupied) = (self.state.partials.len(), self.state.occupied);
+                break;
+            }
+            for child in born.drain(..) {
+                occupied |= state_bit(child.state);
+                self.state.wake_hint = self.state.wake_hint.min(child.wake);
+                self.state.partials[write] = child;
+                write += 1;
+            }
+        }
+        self.state.partials.truncate(write);
+        self.state.occupied = occupied;
+        if self.facts.may_begin {
+            self.expand(self.beginning(), &mut born);
+            self.keep_all(&mut born);
+        }
+        self.occurrence.scratch.born = born;
+    }
+
+    /// Goes on where more came out than there is room for before what is still to be tried.
+    fn make_room(&mut self, write: usize, read: usize, born: &mut Vec<Partial>) {
+        let mut rest = std::mem::take(&mut self.occurrence.scratch.before);
+        rest.extend(self.state.partials.drain(read..));
+        self.state.partials.truncate(write);
+        self.keep_all(born);
+        for partial in rest.drain(..) {
+            if self.is_untouched(&partial) {
+                self.keep(partial);
+            } else {
+                self.expand(partial, born);
+                self.keep_all(born);
+            }
+        }
+        self.occurrence.scratch.before = rest;
+    }
+
+    /// With a skip strategy: all are put in anew one by one, as the reference does.
+    fn event_in_heap(&mut self) {
+        let mut born = std::mem::take(&mut self.occurrence.scratch.born);
         let mut before = std::mem::take(&mut self.occurrence.scratch.before);
-        before.extend(self.state.partials.drain(from..));
+        if self.state.partials.is_empty() {
+            before.push(self.beginning());
+        }
+        before.append(&mut self.state.partials);
+        self.state.occupied = 0;
         for partial in before.drain(..) {
             if partial.start == UNSTARTED {
-                self.begin(partial);
+                if self.facts.may_begin {
+                    self.expand(partial, &mut born);
+                    self.keep_all(&mut born);
+                }
                 self.keep(partial);
             } else if self.is_untouched(&partial) {
                 self.keep(partial);
             } else {
-                self.expand(partial);
+                self.expand(partial, &mut born);
+                self.keep_all(&mut born);
             }
         }
         self.occurrence.scratch.before = before;
-        if !skips {
-            self.begin(begin);
-        } else if self.state.partials.len() == 1 {
-            // only the mark of the beginning is left
-            self.state.partials.clear();
-        }
+        self.occurrence.scratch.born = born;
+        self.state.forget_mark();
+    }
+
+    fn beginning(&self) -> Partial {
+        let state = self.pattern.automaton.start;
+        Partial { state, node: NONE, start: UNSTARTED, start_at: 0, wake: NEVER }
     }
 
     fn is_untouched(&self, partial: &Partial) -> bool {
@@ -121,17 +182,10 @@ impl<E: Clone, C: Conditions<E>> Run<'_, '_, E, C> {
             || self.occurrence.times.occurred >= self.pattern.deadline_of(self.state, partial)
     }
 
-    fn begin(&mut self, begin: Partial) {
-        if self.facts.may_begin {
-            self.expand(begin);
-        }
-    }
-
-    /// Replaces a partial match by all that the event can make of it.
-    fn expand(&mut self, partial: Partial) {
+    /// All that the event can make of a partial match goes to `born`; the partial match itself is let go.
+    fn expand(&mut self, partial: Partial, born: &mut Vec<Partial>) {
         let pattern = self.pattern;
         let begins = partial.start == UNSTARTED;
-        let mut born = std::mem::take(&mut self.occurrence.scratch.born);
         let mut stopped = false;
         // outcomes of tests that look at captures hold for one partial match only
         let reading = pattern.automaton.reading_captures;
@@ -143,19 +197,16 @@ impl<E: Clone, C: Conditions<E>> Run<'_, '_, E, C> {
                 continue;
             }
             match arc.action {
-                Move::Take(step) => self.take(step, arc, &partial, &mut born),
-                Move::Ignore => self.pass(arc, &partial, &mut born),
+                Move::Take(step) => self.take(step, arc, &partial, born),
+                Move::Ignore => self.pass(arc, &partial, born),
                 Move::Stop => stopped = true,
             }
         }
-        for child in born.drain(..) {
-            if stopped {
+        if stopped {
+            for child in born.drain(..) {
                 self.state.store.release(child.node);
-            } else {
-                self.keep(child);
             }
         }
-        self.occurrence.scratch.born = born;
         self.state.store.release(partial.node);
     }
 
@@ -206,7 +257,14 @@ impl<E: Clone, C: Conditions<E>> Run<'_, '_, E, C> {
         }
     }
 
+    fn keep_all(&mut self, born: &mut Vec<Partial>) {
+        for child in born.drain(..) {
+            self.keep(child);
+        }
+    }
+
     fn keep(&mut self, partial: Partial) {
+        self.state.occupied |= state_bit(partial.state);
         self.state.wake_hint = self.state.wake_hint.min(partial.wake);
         if self.pattern.skips() {
             queue::push(&mut self.state.partials, partial);

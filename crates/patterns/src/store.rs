@@ -1,15 +1,13 @@
 //! Captured events, shared between partial matches: chains of nodes that share their beginnings, with each
 //! event kept once.
 
-use serde::{Deserialize, Serialize};
-
 use crate::output::Capture;
 
 /// No node; the end of a chain.
 pub(crate) const NONE: u32 = u32::MAX;
 
 /// One link: an event that a step took, after the chain before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy)]
 struct Node {
     step: u16,
     event: u32,
@@ -20,7 +18,7 @@ struct Node {
 }
 
 /// An event as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub(crate) struct Kept<E> {
     pub(crate) event: E,
     pub(crate) at: i64,
@@ -29,19 +27,28 @@ pub(crate) struct Kept<E> {
     holders: u32,
 }
 
+/// Room for an event.
+#[derive(Debug, Clone)]
+enum Slot<E> {
+    Kept(Kept<E>),
+    /// The next free one.
+    Free(u32),
+}
+
 /// All chains of one state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub(crate) struct Store<E> {
     nodes: Vec<Node>,
-    events: Vec<Option<Kept<E>>>,
+    events: Vec<Slot<E>>,
     free_node: u32,
-    free_events: Vec<u32>,
+    free_event: u32,
     live: u32,
+    kept: u32,
 }
 
 impl<E> Default for Store<E> {
     fn default() -> Self {
-        Self { nodes: Vec::new(), events: Vec::new(), free_node: NONE, free_events: Vec::new(), live: 0 }
+        Self { nodes: Vec::new(), events: Vec::new(), free_node: NONE, free_event: NONE, live: 0, kept: 0 }
     }
 }
 
@@ -53,13 +60,21 @@ impl<E> Store<E> {
 
     /// Keeps an event, held once, by the caller.
     pub(crate) fn keep(&mut self, event: E, at: i64, sequence: u64) -> u32 {
-        let kept = Some(Kept { event, at, sequence, holders: 1 });
-        if let Some(slot) = self.free_events.pop() {
-            self.events[slot as usize] = kept;
-            return slot;
+        self.kept += 1;
+        let kept = Slot::Kept(Kept { event, at, sequence, holders: 1 });
+        match self.events.get_mut(self.free_event as usize) {
+            Some(slot) => {
+                let place = self.free_event;
+                if let Slot::Free(next) = std::mem::replace(slot, kept) {
+                    self.free_event = next;
+                }
+                place
+            }
+            None => {
+                self.events.push(kept);
+                (self.events.len() - 1) as u32
+            }
         }
-        self.events.push(kept);
-        (self.events.len() - 1) as u32
     }
 
     /// Adds a link after `previous`, held once, by the caller.
@@ -67,7 +82,7 @@ impl<E> Store<E> {
         if previous != NONE {
             self.nodes[previous as usize].holders += 1;
         }
-        if let Some(kept) = &mut self.events[event as usize] {
+        if let Slot::Kept(kept) = &mut self.events[event as usize] {
             kept.holders += 1;
         }
         self.live += 1;
@@ -110,12 +125,13 @@ impl<E> Store<E> {
     /// One holder of an event less.
     pub(crate) fn release_event(&mut self, event: u32) {
         let slot = &mut self.events[event as usize];
-        let Some(kept) = slot else { return };
+        let Slot::Kept(kept) = slot else { return };
         kept.holders -= 1;
         if kept.holders == 0 {
-            *slot = None;
-            self.free_events.push(event);
-            if self.free_events.len() == self.events.len() {
+            *slot = Slot::Free(self.free_event);
+            self.free_event = event;
+            self.kept -= 1;
+            if self.kept == 0 {
                 self.clear();
             }
         }
@@ -125,8 +141,8 @@ impl<E> Store<E> {
     fn clear(&mut self) {
         self.nodes.clear();
         self.events.clear();
-        self.free_events.clear();
         self.free_node = NONE;
+        self.free_event = NONE;
     }
 
     /// Whether most of the room is for links that are gone.
@@ -137,17 +153,17 @@ impl<E> Store<E> {
     /// Gives up the room of what is gone; returns the new number of each link by its old one.
     pub(crate) fn compact(&mut self) -> Vec<u32> {
         let nodes = renumber(self.nodes.iter().map(|node| node.holders > 0));
-        let events = renumber(self.events.iter().map(Option::is_some));
+        let events = renumber(self.events.iter().map(|slot| matches!(slot, Slot::Kept(_))));
         self.nodes.retain(|node| node.holders > 0);
         for node in &mut self.nodes {
             node.event = events[node.event as usize];
             node.previous = nodes.get(node.previous as usize).copied().unwrap_or(NONE);
         }
-        self.events.retain(Option::is_some);
+        self.events.retain(|slot| matches!(slot, Slot::Kept(_)));
         self.nodes.shrink_to_fit();
         self.events.shrink_to_fit();
         self.free_node = NONE;
-        self.free_events = Vec::new();
+        self.free_event = NONE;
         nodes
     }
 
@@ -172,6 +188,81 @@ impl<E> Store<E> {
             .collect();
         captures.reverse();
         captures
+    }
+
+    /// The chains that end in these links, numbered anew: each link after the one that it follows.
+    pub(crate) fn renumbered(&self, ends: impl Iterator<Item = u32>) -> Renumbered<'_, E> {
+        let mut result = Renumbered {
+            nodes: vec![0; self.nodes.len()],
+            links: Vec::with_capacity(self.live as usize),
+            events: Vec::with_capacity(self.kept as usize),
+        };
+        let mut events = vec![NONE; self.events.len()];
+        let mut way = Vec::new();
+        for end in ends {
+            let mut node = end;
+            while result.of(node) == 0 && node != NONE {
+                way.push(node);
+                node = self.nodes[node as usize].previous;
+            }
+            while let Some(node) = way.pop() {
+                let Node { step, event, previous, .. } = self.nodes[node as usize];
+                let Slot::Kept(kept) = &self.events[event as usize] else { continue };
+                let number = &mut events[event as usize];
+                if *number == NONE {
+                    *number = result.events.len() as u32;
+                    result.events.push(kept);
+                }
+                result.links.push((step, *number, result.of(previous)));
+                result.nodes[node as usize] = result.links.len() as u32;
+            }
+        }
+        result
+    }
+
+    /// Chains as they were written, with no holders but each other; `None` where one leads nowhere.
+    pub(crate) fn restore(
+        links: &[(u16, u32, u32)],
+        events: impl Iterator<Item = (E, i64, u64)>,
+    ) -> Option<Self> {
+        let kept = |(event, at, sequence)| Slot::Kept(Kept { event, at, sequence, holders: 0 });
+        let mut store = Self { events: events.map(kept).collect(), ..Self::default() };
+        store.nodes.reserve_exact(links.len());
+        for (step, event, previous) in links {
+            let previous = previous.wrapping_sub(1);
+            if previous != NONE {
+                store.nodes.get_mut(previous as usize)?.holders += 1;
+            }
+            let Slot::Kept(kept) = store.events.get_mut(*event as usize)? else { return None };
+            kept.holders += 1;
+            store.nodes.push(Node { step: *step, event: *event, previous, holders: 0 });
+        }
+        store.live = store.nodes.len() as u32;
+        store.kept = store.events.len() as u32;
+        Some(store)
+    }
+
+    /// One more holder of a link that may not be there.
+    pub(crate) fn hold_restored(&mut self, node: u32) -> bool {
+        let found = self.nodes.get_mut(node as usize);
+        found.map(|link| link.holders += 1).is_some()
+    }
+}
+
+/// Chains numbered anew.
+#[derive(Debug)]
+pub(crate) struct Renumbered<'a, E> {
+    /// New number + 1 by old number; 0 where there is none yet.
+    nodes: Vec<u32>,
+    /// Step, event, the link before + 1.
+    pub(crate) links: Vec<(u16, u32, u32)>,
+    pub(crate) events: Vec<&'a Kept<E>>,
+}
+
+impl<E> Renumbered<'_, E> {
+    /// The new number of a link, + 1; 0 for none.
+    pub(crate) fn of(&self, node: u32) -> u32 {
+        self.nodes.get(node as usize).copied().unwrap_or(0)
     }
 }
 
@@ -199,7 +290,9 @@ impl<'a, E> Iterator for Chain<'a, E> {
     fn next(&mut self) -> Option<Self::Item> {
         let link = self.store.nodes.get(self.node as usize)?;
         self.node = link.previous;
-        let kept = self.store.events.get(link.event as usize)?.as_ref()?;
-        Some((link.step, kept))
+        match self.store.events.get(link.event as usize)? {
+            Slot::Kept(kept) => Some((link.step, kept)),
+            Slot::Free(_) => None,
+        }
     }
 }

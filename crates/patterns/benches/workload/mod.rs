@@ -1,7 +1,8 @@
 //! The workload, and what must come out of it.
 
 use elate_patterns::{
-    ClassId, ConditionId, EventTest, Pattern, PatternKey, PatternSet, PatternSpec, Repeat, StepSpec,
+    ClassId, CompileError, ConditionId, EventTest, Pattern, PatternKey, PatternSet, PatternSpec, Repeat,
+    StepSpec,
 };
 
 pub(crate) struct Event {
@@ -133,9 +134,33 @@ pub(crate) fn amount(condition: ConditionId) -> u32 {
     AMOUNTS[usize::from(condition.0)]
 }
 
-/// The first `count` patterns; their keys are their numbers.
-pub(crate) fn patterns(count: usize) -> PatternSet {
-    let compiled = PATTERNS.iter().take(count).enumerate().map(|(number, (shape, minutes))| {
+/// Events of this class and the next ones begin one of the patterns that the workload itself never concerns.
+const OPENING: u32 = 100;
+/// Events of this class and the next ones would end them; none comes.
+const CLOSING: u32 = 10_000;
+
+/// The first `count` patterns, and `others` that the workload's events do not concern; their keys are their
+/// numbers.
+pub(crate) fn patterns(count: usize, others: usize) -> PatternSet {
+    let others = (0..others).map(|number| {
+        let class = |from: u32| EventTest::class(ClassId(from + number as u32));
+        let steps = vec![StepSpec::event("a", class(OPENING)), StepSpec::event("b", class(CLOSING))];
+        let spec = PatternSpec { steps, within_ms: Some(365 * 86_400_000), ..PatternSpec::default() };
+        Pattern::compile(&spec)
+            .map(|pattern| (PatternKey((count + number) as u64), pattern.without_timeouts()))
+    });
+    PatternSet::new(workload(count).chain(others).filter_map(Result::ok))
+}
+
+/// What begins each of the other patterns once, before everything else.
+pub(crate) fn opening(others: usize) -> impl Iterator<Item = (ClassId, i64)> {
+    (0..others as u32).map(|number| (ClassId(OPENING + number), 1_699_999_999_000))
+}
+
+type Compiled = Result<(PatternKey, Pattern), CompileError>;
+
+fn workload(count: usize) -> impl Iterator<Item = Compiled> {
+    PATTERNS.iter().take(count).enumerate().map(|(number, (shape, minutes))| {
         let class = |class: u32| EventTest::class(ClassId(class));
         let steps = match shape {
             Shape::Seq(x, y, z) => vec![
@@ -156,8 +181,7 @@ pub(crate) fn patterns(count: usize) -> PatternSet {
         let spec = PatternSpec { steps, within_ms: Some(minutes * 60_000), ..PatternSpec::default() };
         // the workload asks for matches only
         Pattern::compile(&spec).map(|pattern| (PatternKey(number as u64), pattern.without_timeouts()))
-    });
-    PatternSet::new(compiled.filter_map(Result::ok))
+    })
 }
 
 /// Count and checksum of the first patterns, for a million and for 200,000 events.
