@@ -129,12 +129,21 @@ impl Automaton {
     }
 }
 
+/// How many ways without an event are followed in all, so that compiling takes no longer than an instant.
+const MAX_WAYS: usize = 1 << 18;
+
+/// How much more an automaton may become.
+struct Left {
+    arcs: usize,
+    ways: usize,
+}
+
 fn flatten_states(graph: &Graph) -> Result<Vec<State>, TooLarge> {
-    let mut arcs_left = 16 * MAX_STATES;
+    let mut left = Left { arcs: 16 * MAX_STATES, ways: MAX_WAYS };
     let mut states = Vec::with_capacity(graph.states.len());
     for (id, node) in graph.states.iter().enumerate() {
-        let arcs = if node.kind == Kind::Stop { Vec::new() } else { arcs_of(graph, id)? };
-        arcs_left = arcs_left.checked_sub(arcs.len()).ok_or(TooLarge)?;
+        let arcs = if node.kind == Kind::Stop { Vec::new() } else { arcs_of(graph, id, &mut left)? };
+        left.arcs = left.arcs.checked_sub(arcs.len()).ok_or(TooLarge)?;
         states.push(State {
             arcs,
             is_final: node.kind == Kind::Final,
@@ -147,9 +156,9 @@ fn flatten_states(graph: &Graph) -> Result<Vec<State>, TooLarge> {
 
 /// Depth first, the last way on first. The order is part of the meaning where skip strategies choose between
 /// matches that begin alike.
-fn arcs_of(graph: &Graph, from: StateId) -> Result<Vec<Arc>, TooLarge> {
+fn arcs_of(graph: &Graph, from: StateId, left: &mut Left) -> Result<Vec<Arc>, TooLarge> {
     let mut arcs = Vec::new();
-    walk(graph, from, |node, edge, path| {
+    walk(graph, from, left, |node, edge, path, left| {
         let action = match (edge.action, graph.states[edge.target].kind, node.step) {
             (Action::Take, Kind::Stop, _) => Move::Stop,
             (Action::Take, _, Some(step)) => Move::Take(step),
@@ -160,8 +169,11 @@ fn arcs_of(graph: &Graph, from: StateId) -> Result<Vec<Arc>, TooLarge> {
         if guard.is_never() {
             return Ok(());
         }
+        if guard.is_cut() {
+            return Err(TooLarge);
+        }
         let completes = match action {
-            Move::Take(_) => completes(graph, edge.target)?,
+            Move::Take(_) => completes(graph, edge.target, left)?,
             Move::Ignore | Move::Stop => Guard::never(),
         };
         let target = u16::try_from(edge.target).map_err(|_| TooLarge)?;
@@ -172,32 +184,35 @@ fn arcs_of(graph: &Graph, from: StateId) -> Result<Vec<Arc>, TooLarge> {
 }
 
 /// When a match is complete by merely having come into a state.
-fn completes(graph: &Graph, from: StateId) -> Result<Guard, TooLarge> {
+fn completes(graph: &Graph, from: StateId, left: &mut Left) -> Result<Guard, TooLarge> {
     let mut complete = Guard::never();
-    walk(graph, from, |_, edge, path| {
+    walk(graph, from, left, |_, edge, path, _| {
         if edge.action == Action::Proceed && graph.is_final(edge.target) {
             complete = complete.or(&path.and(&edge.guard));
         }
         Ok(())
     })?;
-    Ok(complete)
+    if complete.is_cut() { Err(TooLarge) } else { Ok(complete) }
 }
 
 /// Visits the edges of a state and of all states that can be reached from it without an event.
 fn walk(
     graph: &Graph,
     from: StateId,
-    mut visit: impl FnMut(&crate::graph::Node, &Edge, &Guard) -> Result<(), TooLarge>,
+    left: &mut Left,
+    mut visit: impl FnMut(&crate::graph::Node, &Edge, &Guard, &mut Left) -> Result<(), TooLarge>,
 ) -> Result<(), TooLarge> {
     let mut ways = vec![(from, Guard::always())];
-    let mut steps_left = 16 * MAX_STATES;
     while let Some((state, path)) = ways.pop() {
-        steps_left = steps_left.checked_sub(1).ok_or(TooLarge)?;
         let node = &graph.states[state];
         for edge in &node.edges {
-            visit(node, edge, &path)?;
+            left.ways = left.ways.checked_sub(1).ok_or(TooLarge)?;
+            visit(node, edge, &path, left)?;
             if edge.action == Action::Proceed {
                 let further = path.and(&edge.guard);
+                if further.is_cut() {
+                    return Err(TooLarge);
+                }
                 if !further.is_never() {
                     ways.push((edge.target, further));
                 }

@@ -9,6 +9,9 @@ pub(crate) const MAX_REPEAT: u32 = 200;
 /// The largest automaton, in states.
 pub(crate) const MAX_STATES: usize = 4_096;
 
+/// How deep groups may stand within each other.
+pub(crate) const MAX_DEPTH: usize = 16;
+
 /// Everything that is wrong, in the order of the specification.
 pub(crate) fn problems(spec: &PatternSpec) -> Vec<CompileError> {
     Checker::run(spec, true)
@@ -23,6 +26,7 @@ struct Checker<'a> {
     spec: &'a PatternSpec,
     strict: bool,
     names: Vec<&'a str>,
+    depth: usize,
     problems: Vec<CompileError>,
 }
 
@@ -37,7 +41,7 @@ struct At<'a> {
 
 impl<'a> Checker<'a> {
     fn run(spec: &'a PatternSpec, strict: bool) -> Vec<CompileError> {
-        let mut checker = Self { spec, strict, names: Vec::new(), problems: Vec::new() };
+        let mut checker = Self { spec, strict, names: Vec::new(), depth: 0, problems: Vec::new() };
         checker.duration("within", spec.within_ms);
         checker.steps("steps", &spec.steps, false);
         checker.after_match();
@@ -75,7 +79,7 @@ impl<'a> Checker<'a> {
             let after = steps.get(index + 1);
             self.step(&At { path: format!("{path}[{index}]"), step, before, after, in_group });
         }
-        if !steps.is_empty() && steps.iter().all(|step| step.optional || step.absent) && !in_group {
+        if !steps.is_empty() && steps.iter().all(may_take_nothing) && !in_group {
             self.unclear(path, Cause::AllOptional);
         }
     }
@@ -89,9 +93,15 @@ impl<'a> Checker<'a> {
             self.repetition(at);
         }
         if let StepKind::Group(steps) = &at.step.kind {
+            if self.depth == MAX_DEPTH {
+                self.fatal(format!("{}.steps", at.path), Cause::TooDeep);
+                return;
+            }
+            self.depth += 1;
             self.steps(&format!("{}.steps", at.path), steps, true);
+            self.depth -= 1;
             // it could be repeated for ever without an event
-            if at.step.repeat.is_some() && steps.iter().all(|step| step.optional) && !steps.is_empty() {
+            if at.step.repeat.is_some() && steps.iter().all(may_take_nothing) && !steps.is_empty() {
                 self.fatal(format!("{}.steps", at.path), Cause::AllOptional);
             }
         }
@@ -237,6 +247,12 @@ impl<'a> Checker<'a> {
 fn covers(outer: EventTest, inner: EventTest) -> bool {
     let class = outer.class.is_none() || outer.class == inner.class;
     class && (outer.condition.is_none() || outer.condition == inner.condition)
+}
+
+/// Whether a step can be passed without any event.
+fn may_take_nothing(step: &StepSpec) -> bool {
+    let empty = matches!(&step.kind, StepKind::Group(steps) if steps.iter().all(may_take_nothing));
+    step.optional || step.absent || empty
 }
 
 fn takes_events(steps: &[StepSpec], name: &str) -> bool {

@@ -71,6 +71,9 @@ pub enum Cause {
     /// The compiled automaton would be too large.
     #[error("the pattern needs more than {max} states", max = crate::check::MAX_STATES)]
     TooLarge,
+    /// Groups within groups within groups.
+    #[error("groups stand more than {max} deep within each other", max = crate::check::MAX_DEPTH)]
+    TooDeep,
     /// `greedy` without a repetition.
     #[error("only a repeated step can be greedy")]
     GreedyWithoutRepeat,
@@ -145,6 +148,7 @@ impl Cause {
             Self::ZeroTimes => "use min 1 and make the step optional",
             Self::MinAboveMax { .. } => "exchange the two numbers",
             Self::TooManyTimes(_) | Self::TooLarge => "use a smaller number, or one_or_more with an end",
+            Self::TooDeep => "take the steps out of groups that are taken once",
             Self::GreedyWithoutRepeat => "leave out greedy, or repeat the step",
             Self::GreedyGroup => "leave out greedy, or put it on the steps of the group",
             Self::GreedyAny => "leave out greedy, or use relaxed between the repetitions",

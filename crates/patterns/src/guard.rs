@@ -3,6 +3,9 @@
 /// Tests are bits of a mask, so a pattern has at most this many different ones.
 pub(crate) const MAX_TESTS: usize = 64;
 
+/// A guard that would need more clauses than this is too large to be built.
+const MAX_CLAUSES: usize = 256;
+
 /// All tests of `need` hold and none of `forbid` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Clause {
@@ -31,23 +34,30 @@ impl Clause {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Guard {
     clauses: Vec<Clause>,
+    /// It lacks clauses because there were too many.
+    cut: bool,
 }
 
 impl Guard {
     pub(crate) fn always() -> Self {
-        Self { clauses: vec![Clause::TRUE] }
+        Self { clauses: vec![Clause::TRUE], cut: false }
     }
 
     pub(crate) fn never() -> Self {
-        Self { clauses: Vec::new() }
+        Self { clauses: Vec::new(), cut: false }
     }
 
     pub(crate) fn test(bit: u64) -> Self {
-        Self { clauses: vec![Clause { need: bit, forbid: 0 }] }
+        Self { clauses: vec![Clause { need: bit, forbid: 0 }], cut: false }
     }
 
     pub(crate) fn is_never(&self) -> bool {
         self.clauses.is_empty()
+    }
+
+    /// Whether it is not the one that was asked for, which would have been too large.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut
     }
 
     pub(crate) fn clauses(&self) -> &[Clause] {
@@ -56,6 +66,7 @@ impl Guard {
 
     pub(crate) fn and(&self, other: &Self) -> Self {
         let mut result = Self::never();
+        result.cut = self.cut || other.cut;
         for left in &self.clauses {
             for right in &other.clauses {
                 result.add(left.and(*right));
@@ -66,6 +77,7 @@ impl Guard {
 
     pub(crate) fn or(&self, other: &Self) -> Self {
         let mut result = self.clone();
+        result.cut |= other.cut;
         for clause in &other.clauses {
             result.add(*clause);
         }
@@ -74,6 +86,7 @@ impl Guard {
 
     pub(crate) fn not(&self) -> Self {
         let mut result = Self::always();
+        result.cut = self.cut;
         for clause in &self.clauses {
             let mut negated = Self::never();
             for bit in bits(clause.need) {
@@ -92,7 +105,11 @@ impl Guard {
             return;
         }
         self.clauses.retain(|known| !clause.covers(*known));
-        self.clauses.push(clause);
+        if self.clauses.len() < MAX_CLAUSES {
+            self.clauses.push(clause);
+        } else {
+            self.cut = true;
+        }
     }
 
     /// Whether it may hold, given tests that surely hold and tests that surely do not.
@@ -135,6 +152,15 @@ mod tests {
             let neither = z && !x;
             assert_eq!(evaluate(&expression, truth), (x && !y) || !neither, "{truth}");
         }
+    }
+
+    #[test]
+    fn what_is_too_large_is_cut_and_says_so() {
+        // (a or b) and (c or d) and … has two clauses to the power of its brackets
+        let either = |n: u32| Guard::test(1 << (2 * n)).or(&Guard::test(2 << (2 * n)));
+        let all = (0..16).fold(Guard::always(), |all, n| all.and(&either(n)));
+        assert!(all.is_cut() && all.clauses().len() == MAX_CLAUSES);
+        assert!(all.not().is_cut() && all.or(&Guard::always()).is_cut() && !either(1).is_cut());
     }
 
     #[test]

@@ -100,6 +100,10 @@ impl Builder {
     ) -> StateId {
         let mut sink = sink;
         for index in (0..steps.len()).rev() {
+            // what is too large already need not become larger
+            if self.too_large {
+                return sink;
+            }
             let place = Place { steps, index, group, following };
             let step = place.step();
             if index == 0 || !step.absent {
@@ -189,6 +193,9 @@ impl Builder {
         ignore: Option<&Guard>,
         optional: bool,
     ) -> StateId {
+        if self.too_large {
+            return sink;
+        }
         let step = place.step();
         if let StepKind::Group(inner) = &step.kind {
             let group = Group { spec: step, first };

@@ -1,6 +1,7 @@
 //! What holds for every pattern and every sequence of events.
 #![allow(clippy::unwrap_used, reason = "tests may unwrap, their helpers too")]
 
+mod arbitrary;
 mod brute_force;
 mod strategies;
 
