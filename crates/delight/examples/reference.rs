@@ -6,8 +6,15 @@
 mod suites;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+/// Runs the cases of a file.
+type Suite = fn(&Path) -> Result<suites::Report, String>;
+
+/// Files of the data folder, without their ending, and what to do with them.
+const SUITES: [(&str, Suite); 2] =
+    [("surveys/intervals_reference", suites::intervals), ("clv/clv_reference", suites::clv)];
 
 fn main() -> std::io::Result<ExitCode> {
     let mut out = std::io::stdout();
@@ -15,21 +22,26 @@ fn main() -> std::io::Result<ExitCode> {
         writeln!(std::io::stderr(), "usage: delight-reference DATA")?;
         return Ok(ExitCode::from(2));
     };
-    let file = data.join("surveys/intervals_reference.json");
-    if !file.exists() {
-        return Ok(ExitCode::SUCCESS);
-    }
-    let report = match suites::intervals(&file) {
-        Ok(report) => report,
-        Err(problem) => {
-            writeln!(std::io::stderr(), "surveys/intervals_reference: {problem}")?;
-            return Ok(ExitCode::FAILURE);
+    let mut all_well = true;
+    for (name, suite) in SUITES {
+        let file = data.join(name).with_extension("json");
+        if !file.exists() {
+            continue;
         }
-    };
-    let failed = report.failures.len();
-    writeln!(out, "surveys/intervals_reference: {} passed, {failed} failed", report.passed)?;
-    for failure in &report.failures {
-        writeln!(out, "  {failure}")?;
+        let report = match suite(&file) {
+            Ok(report) => report,
+            Err(problem) => {
+                writeln!(std::io::stderr(), "{name}: {problem}")?;
+                all_well = false;
+                continue;
+            }
+        };
+        let failed = report.failures.len();
+        writeln!(out, "{name}: {} passed, {failed} failed", report.passed)?;
+        for failure in &report.failures {
+            writeln!(out, "  {failure}")?;
+        }
+        all_well &= failed == 0;
     }
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -65,18 +65,18 @@ pub fn fit_purchases(
 ) -> Result<PurchaseFit, Error> {
     let repeaters = customers.iter().filter(|customer| customer.repeats > 0).count();
     enough(repeaters)?;
-    let unit = customers.iter().map(|customer| customer.age).sum::<f64>() / customers.len() as f64;
-    super::positive("mean age", unit)?;
-    let scaled = |customer: &Summary| Summary {
-        recency: customer.recency / unit,
-        age: customer.age / unit,
-        mean_spend: None,
-        ..*customer
-    };
     let key = |c: &Summary| (c.repeats, c.recency.to_bits(), c.age.to_bits());
-    let counted = counted(customers.iter().map(scaled).collect(), key);
+    let mut sorted = customers.to_vec();
+    sorted.sort_by_key(key);
+    let unit = sorted.iter().map(|customer| customer.age).sum::<f64>() / customers.len() as f64;
+    super::positive("mean age", unit)?;
+    for customer in &mut sorted {
+        customer.recency /= unit;
+        customer.age /= unit;
+    }
+    let counted = counted(sorted, key);
     let likelihood = PurchaseLikelihood { family, counted, customers: customers.len() as f64 };
-    let starts = [vec![0.0; 4], vec![-1.0, -1.0, -0.5, 1.0], vec![0.5, 0.5, -1.0, 2.0]];
+    let starts = [vec![0.0; 4], vec![-1.0, -1.0, -0.5, 1.0]];
     let found = maximise(&likelihood, &starts)?;
     let params = PurchaseParams {
         r: found.logs[0].exp(),
@@ -85,7 +85,6 @@ pub fn fit_purchases(
         b: found.logs[3].exp(),
     };
     let model = PurchaseModel::try_new(family, params)?;
-    // Summed over the scaled and sorted summaries, and moved back: the same whatever the order of customers.
     let purchases: f64 = customers.iter().map(|customer| f64::from(customer.repeats)).sum();
     let log_likelihood = likelihood.value(&found.logs) * likelihood.customers - purchases * unit.ln();
     Ok(PurchaseFit { model, quality: quality(&found, log_likelihood, customers.len(), repeaters, fitted_at) })
@@ -93,14 +92,16 @@ pub fn fit_purchases(
 
 /// Fits Gamma-Gamma to the customers with a repeat purchase and money above 0; others are left out.
 pub fn fit_spend(customers: &[Summary], fitted_at: Timestamp) -> Result<SpendFit, Error> {
-    let spends: Vec<SpendSummary> = customers.iter().filter_map(SpendSummary::of).collect();
+    let key = |s: &SpendSummary| (s.repeats, s.mean.to_bits());
+    let mut spends: Vec<SpendSummary> = customers.iter().filter_map(SpendSummary::of).collect();
     enough(spends.len())?;
+    spends.sort_by_key(key);
     let number = spends.len() as f64;
     let unit = spends.iter().map(|spend| spend.mean).sum::<f64>() / number;
     let scaled = |spend: &SpendSummary| SpendSummary { mean: spend.mean / unit, ..*spend };
-    let counted = counted(spends.iter().map(scaled).collect(), |s| (s.repeats, s.mean.to_bits(), 0));
+    let counted = counted(spends.iter().map(scaled).collect(), key);
     let likelihood = SpendLikelihood { counted, customers: number };
-    let starts = [vec![0.0; 3], vec![1.5, 1.0, -0.5], vec![0.0, 1.5, 1.5]];
+    let starts = [vec![0.0; 3], vec![1.5, 1.0, -0.5]];
     let found = maximise(&likelihood, &starts)?;
     let model = SpendModel::try_new(found.logs[0].exp(), found.logs[1].exp(), found.logs[2].exp() * unit)?;
     let log_likelihood = (likelihood.value(&found.logs) - unit.ln()) * number;
@@ -137,12 +138,11 @@ fn quality(
     }
 }
 
-/// Equal summaries as one with their number, in a fixed order: less work, and sums that do not depend on the order
-/// in which customers came.
-fn counted<T, K: Ord>(mut items: Vec<T>, key: impl Fn(&T) -> K) -> Vec<(T, f64)> {
-    items.sort_by_key(&key);
+/// Neighbours that are equal as one with their number: less work. Summaries are sorted before all sums are taken,
+/// so that these do not depend on the order in which customers came.
+fn counted<T, K: PartialEq>(sorted: Vec<T>, key: impl Fn(&T) -> K) -> Vec<(T, f64)> {
     let mut counted: Vec<(T, f64)> = Vec::new();
-    for item in items {
+    for item in sorted {
         match counted.last_mut() {
             Some((last, count)) if key(last) == key(&item) => *count += 1.0,
             _ => counted.push((item, 1.0)),

@@ -1,5 +1,7 @@
 //! The maximum of a mean log-likelihood over positive parameters: L-BFGS in their logarithms.
 
+use std::cell::Cell;
+
 use argmin::core::{CostFunction, Error as ArgminError, Executor, Gradient, State as _};
 use argmin::solver::linesearch::MoreThuenteLineSearch;
 use argmin::solver::quasinewton::LBFGS;
@@ -15,10 +17,16 @@ const BOUND: f64 = 10.0;
 const MEMORY: usize = 8;
 
 /// Steps at most. A few dozen are usual.
-const MOST_STEPS: u64 = 500;
+const MOST_STEPS: u64 = 300;
+
+/// Likelihoods and gradients computed at most. The line search knows no end of its own.
+const MOST_EVALUATIONS: u32 = 3000;
 
 /// Where the gradient of the mean log-likelihood is this short, the search ends.
-const SHORT_GRADIENT: f64 = 1e-10;
+const SHORT_GRADIENT: f64 = 1e-9;
+
+/// Where a step gains less mean log-likelihood than this, the search ends: what is left is rounding.
+const SMALL_GAIN: f64 = 1e-13;
 
 /// A maximum counts as found if the gradient is this short.
 const CONVERGED_GRADIENT: f64 = 1e-5;
@@ -49,11 +57,11 @@ pub(super) struct Maximum {
 
 /// Searches from each start and takes the highest maximum; the first on a tie. Deterministic.
 pub(super) fn maximise<L: Likelihood>(likelihood: &L, starts: &[Vec<f64>]) -> Result<Maximum, Error> {
-    let bounded = Bounded(likelihood);
+    let bounded = Bounded::new(likelihood);
     let mut best: Option<(f64, Vec<f64>, u64)> = None;
     let mut problem = None;
     for start in starts {
-        match search(Bounded(likelihood), start.clone()) {
+        match search(Bounded::new(likelihood), start.clone()) {
             Ok((logs, steps)) => {
                 let cost = bounded.cost_at(&logs);
                 if cost.is_finite() && best.as_ref().is_none_or(|(least, _, _)| cost < *least) {
@@ -74,28 +82,45 @@ pub(super) fn maximise<L: Likelihood>(likelihood: &L, starts: &[Vec<f64>]) -> Re
 
 fn search<L: Likelihood>(problem: Bounded<'_, L>, start: Vec<f64>) -> Result<(Vec<f64>, u64), ArgminError> {
     let line_search = MoreThuenteLineSearch::new();
-    let solver: LBFGS<_, Vec<f64>, Vec<f64>, f64> =
-        LBFGS::new(line_search, MEMORY).with_tolerance_grad(SHORT_GRADIENT)?.with_tolerance_cost(0.0)?;
+    let solver: LBFGS<_, Vec<f64>, Vec<f64>, f64> = LBFGS::new(line_search, MEMORY)
+        .with_tolerance_grad(SHORT_GRADIENT)?
+        .with_tolerance_cost(SMALL_GAIN)?;
     let found = Executor::new(problem, solver)
         .configure(|state| state.param(start.clone()).max_iters(MOST_STEPS))
         .timer(false)
         .run()?;
-    // Near the maximum the line search may find nothing better within the arithmetic: then the best point stands.
+    // Near the maximum the line search may find nothing better within the arithmetic, or run out of evaluations:
+    // then the best point stands.
     let logs = found.state().get_best_param().cloned().unwrap_or(start);
     Ok((logs, found.state().get_iter()))
 }
 
 /// Minus the likelihood, with the parabola outside the bound.
-struct Bounded<'a, L>(&'a L);
+struct Bounded<'a, L> {
+    likelihood: &'a L,
+    evaluations: Cell<u32>,
+}
 
-impl<L: Likelihood> Bounded<'_, L> {
+impl<'a, L: Likelihood> Bounded<'a, L> {
+    fn new(likelihood: &'a L) -> Self {
+        Self { likelihood, evaluations: Cell::new(0) }
+    }
+
+    fn count(&self) -> Result<(), ArgminError> {
+        self.evaluations.set(self.evaluations.get() + 1);
+        if self.evaluations.get() > MOST_EVALUATIONS {
+            return Err(ArgminError::msg("too many evaluations of the likelihood"));
+        }
+        Ok(())
+    }
+
     fn cost_at(&self, logs: &[f64]) -> f64 {
         let outside: f64 = logs.iter().map(|log| 0.5 * excess(*log).powi(2)).sum();
-        outside - self.0.value(logs)
+        outside - self.likelihood.value(logs)
     }
 
     fn gradient_at(&self, logs: &[f64]) -> Vec<f64> {
-        let inside = self.0.gradient(logs);
+        let inside = self.likelihood.gradient(logs);
         inside.iter().zip(logs).map(|(part, log)| excess(*log) - part).collect()
     }
 }
@@ -110,6 +135,7 @@ impl<L: Likelihood> CostFunction for Bounded<'_, L> {
     type Output = f64;
 
     fn cost(&self, logs: &Vec<f64>) -> Result<f64, ArgminError> {
+        self.count()?;
         Ok(self.cost_at(logs))
     }
 }
@@ -119,6 +145,7 @@ impl<L: Likelihood> Gradient for Bounded<'_, L> {
     type Gradient = Vec<f64>;
 
     fn gradient(&self, logs: &Vec<f64>) -> Result<Vec<f64>, ArgminError> {
+        self.count()?;
         Ok(self.gradient_at(logs))
     }
 }

@@ -1,6 +1,6 @@
 //! Expected purchases, averaged over what is not known of a customer's probability to leave.
 
-use std::f64::consts::PI;
+use std::f64::consts::{FRAC_PI_4, PI};
 
 use super::special::{sigmoid, softplus};
 
@@ -51,11 +51,11 @@ pub(super) fn expected_while_alive(a: f64, b: f64, k: f64, s: f64) -> f64 {
     sum / weights
 }
 
-/// The step of the trapezoidal rule: `2π / 36` of the half-width of the strip in which the integrand is analytic,
-/// so that its error is about `e^−36`. Singularities lie where the imaginary part of the logit is π, at real parts
-/// 0 and `−ln(1 + s)`.
+/// The step of the trapezoidal rule: `2π / 36` of the half-width of the strip in which the integrand is analytic and
+/// bounded, so that its error is about `e^−36`. Singularities lie where the imaginary part of the logit is π, at real
+/// parts 0 and `−ln(1 + s)`; the bell in the middle, `exp(−sinh² v / 2)`, is bounded up to π/4.
 fn step(centre: f64, scale: f64, s: f64) -> f64 {
     let away = centre.abs().max((centre + s.ln_1p()).abs());
-    let strip = (PI / scale.hypot(away)).min(1.5);
+    let strip = (PI / scale.hypot(away)).min(FRAC_PI_4);
     2.0 * PI * strip / 36.0
 }

@@ -1,10 +1,14 @@
 //! The reference suites of this crate, run by its tests and by the `delight-reference` example.
 
+mod clv;
+
 use std::path::Path;
 
 use elate_delight::Interval;
 use elate_delight::survey::{Nps, Sample, proportion};
 use serde_json::Value;
+
+pub(crate) use self::clv::clv;
 
 /// What came of a suite: one entry for each case.
 #[derive(Debug, Default)]

@@ -97,7 +97,7 @@ fn regression(table: &Table, design: &Design, beta: &DVector<f64>, covariance: &
         standard_error: covariance[(place, place)].max(0.0).sqrt() / scale,
         freedom,
     };
-    let columns = design.columns(|place, scale| coefficient(place, scale));
+    let columns = design.columns(coefficient);
     Regression { rows: table.rows() as u64, columns }
 }
 
