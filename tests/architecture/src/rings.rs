@@ -9,7 +9,7 @@ use crate::{
 pub const SERVICES: [&str; 4] = ["elate-events", "elate-journeys", "elate-scoring", "elate-notifications"];
 
 /// The functional core: no runtime, no store, no network.
-pub const PURE: [&str; 9] = [
+pub const PURE: [&str; 8] = [
     "elate-domain",
     "elate-manifest",
     "elate-patterns",
@@ -17,7 +17,6 @@ pub const PURE: [&str; 9] = [
     "elate-discovery",
     "elate-feedback",
     "elate-reach",
-    "elate-simulate",
     "elate-pure",
 ];
 
@@ -36,7 +35,8 @@ pub fn ring(name: &str) -> Option<u8> {
         "elate-proto" | "elate-storage" | "elate-log" | "elate-telemetry" => Some(1),
         "elate-rpc" | "elate-consumer" | "elate-runtime" => Some(2),
         _ if SERVICES.contains(&name) => Some(3),
-        "elate-cli" => Some(4),
+        // It replays what the services would have done, so it must know them.
+        "elate-simulate" | "elate-cli" => Some(4),
         _ => None,
     }
 }
