@@ -82,8 +82,9 @@ spec:
     - wait: {for: 0s, zone: Europe/Vienna}
     - branch: {if: "instance.last_wait == 'timeout'"}
     - split: [{name: a, weight: 0}]
-    - ask: {survey: nps}
-    - grant: {budget: surprises}
+    - ask: {survey: nps, expires: 0s, data: {x: mood.x}}
+    - grant: {budget: surprises, amount: evnt.properties.x}
+    - task: {title: " ", channel: no, template: no, data: {task: "1"}}
     - emit: {name: elate.moment.judged}
     - exit: {}
     - wait: {for: 1h}

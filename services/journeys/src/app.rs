@@ -5,11 +5,11 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::model::Assignments;
 use crate::model::rows::{
     CaseRow, EvaluationRow, JourneyPhase, JourneyRow, MomentRow, PlayDecision, PlayPhase, PlayRow,
     PromiseRow, StepRow,
 };
+use crate::model::{Assigned, Assignments};
 use crate::page::{Page, PageOf};
 use crate::store::{CaseFilter, InstanceFilter, PartitionVersion, PromiseFilter, Store};
 
@@ -22,13 +22,28 @@ pub enum Subject {
     Id(String),
 }
 
-/// Whether somebody is held out of a play.
+/// Whether somebody is held out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeldOut {
     /// By which rule: `global` or `play`; `None` where none applies.
     pub rule: Option<&'static str>,
     /// The decision was taken at an entry, rather than computed now.
     pub decided: bool,
+    /// Where the newest definitions put it.
+    pub assigned: Assigned,
+    /// It is about a service message, which no holdout keeps back.
+    pub excluded: bool,
+}
+
+/// What is asked about a holdout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoldoutQuestion {
+    /// Of this play; `None` for the workspace's holdout alone.
+    pub play: Option<String>,
+    /// Whom it is about.
+    pub subject: Subject,
+    /// It is about a message that belongs to what was bought or asked for.
+    pub service_message: bool,
 }
 
 /// Why a customer entered or did not enter a play.
@@ -36,6 +51,8 @@ pub struct HeldOut {
 pub struct Explanation {
     /// The newest first.
     pub evaluations: Vec<EvaluationRow>,
+    /// The last event of the trigger's kind that did not meet its conditions.
+    pub near_miss: Option<EvaluationRow>,
     /// The play is part of the newest definitions.
     pub defined: bool,
 }
@@ -120,34 +137,63 @@ impl App {
         play: &str,
     ) -> Result<Explanation, Error> {
         let evaluations = self.store.evaluations(workspace, customer, play).await?;
+        let near_miss = self.store.near_miss(workspace, customer, play).await?;
         let defined = self.assignments(workspace).await?.is_some_and(|found| found.has_play(play));
-        if evaluations.is_empty() && !defined {
+        if evaluations.is_empty() && near_miss.is_none() && !defined {
             return Err(Error::PlayUnknown(play.to_owned()));
         }
-        Ok(Explanation { evaluations, defined })
+        Ok(Explanation { evaluations, near_miss, defined })
     }
 
-    /// Whether somebody is held out of a play.
+    /// Whether somebody is held out, of a play or of all of them.
     pub async fn is_held_out(
         &self,
         workspace: &WorkspaceId,
-        play: &str,
-        subject: &Subject,
+        question: &HoldoutQuestion,
     ) -> Result<HeldOut, Error> {
-        if let Subject::Customer(customer) = subject {
-            let evaluations = self.store.evaluations(workspace, *customer, play).await?;
-            if let Some(decided) = evaluations.iter().find_map(decision) {
-                return Ok(decided);
+        let assignments = self.assignments(workspace).await?;
+        let id = match &question.subject {
+            Subject::Customer(customer) => customer.to_string(),
+            Subject::Id(id) => id.clone(),
+        };
+        let assigned = match &question.play {
+            Some(play) => {
+                let found = assignments.as_ref().and_then(|found| found.of_play(play, &id));
+                found.ok_or_else(|| Error::PlayUnknown(play.clone()))?
+            }
+            // Nothing was published: nobody is held out of anything.
+            None => assignments.map_or(NOBODY, |found| found.of_workspace(&id)),
+        };
+        if question.service_message {
+            return Ok(HeldOut { rule: None, decided: false, assigned, excluded: true });
+        }
+        let decided = match &question.subject {
+            Subject::Customer(customer) => {
+                self.decided(workspace, *customer, question.play.as_deref()).await?
+            }
+            Subject::Id(_) => None,
+        };
+        let rule = decided.unwrap_or(assigned.rule);
+        Ok(HeldOut { rule, decided: decided.is_some(), assigned, excluded: false })
+    }
+
+    /// What was decided for a customer at an entry.
+    async fn decided(
+        &self,
+        workspace: &WorkspaceId,
+        customer: CustomerId,
+        play: Option<&str>,
+    ) -> Result<Option<Option<&'static str>>, Error> {
+        match play {
+            Some(play) => {
+                let evaluations = self.store.evaluations(workspace, customer, play).await?;
+                Ok(evaluations.iter().find_map(decision))
+            }
+            None => {
+                let held_out = self.store.was_held_out(workspace, customer, GLOBAL).await?;
+                Ok(held_out.then_some(Some("global")))
             }
         }
-        let assignments = self.assignments(workspace).await?;
-        let unknown = || Error::PlayUnknown(play.to_owned());
-        let assignments = assignments.filter(|found| found.has_play(play)).ok_or_else(unknown)?;
-        let rule = match subject {
-            Subject::Customer(customer) => assignments.held_out(play, &customer.to_string()),
-            Subject::Id(id) => assignments.held_out(play, id),
-        };
-        Ok(HeldOut { rule, decided: false })
     }
 
     /// Which version of the definitions is in force in each partition.
@@ -164,13 +210,18 @@ impl App {
     }
 }
 
-/// What an evaluation says of the group that the customer was put into.
-fn decision(evaluation: &EvaluationRow) -> Option<HeldOut> {
-    let rule = match (evaluation.decision, evaluation.reason.as_str()) {
-        (PlayDecision::Entered, _) => None,
-        (PlayDecision::HeldOut, "held_out_global") => Some("global"),
-        (PlayDecision::HeldOut, _) => Some("play"),
-        (PlayDecision::Refused, _) => return None,
-    };
-    Some(HeldOut { rule, decided: true })
+/// Why an evaluation that the workspace's holdout decided was held out.
+const GLOBAL: &str = "held_out_global";
+
+/// Where everybody stands where there is no holdout.
+const NOBODY: Assigned = Assigned { rule: None, global: Some("treated"), own: None };
+
+/// By which rule an evaluation held its customer out; `None` where it decided nothing of the kind.
+fn decision(evaluation: &EvaluationRow) -> Option<Option<&'static str>> {
+    match (evaluation.decision, evaluation.reason.as_str()) {
+        (PlayDecision::Entered, _) => Some(None),
+        (PlayDecision::HeldOut, GLOBAL) => Some(Some("global")),
+        (PlayDecision::HeldOut, _) => Some(Some("play")),
+        (PlayDecision::Refused | PlayDecision::NotTriggered, _) => None,
+    }
 }

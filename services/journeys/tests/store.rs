@@ -4,11 +4,11 @@
 
 use elate_consumer::ProcessorStore;
 use elate_domain::{CaseState, CustomerId, Outcome, Partition, PromiseState, Timestamp, WorkspaceId};
-use elate_journeys::app::{App, Subject};
+use elate_journeys::app::{App, HeldOut, HoldoutQuestion, Subject};
 use elate_journeys::error::Error;
 use elate_journeys::model::rows::{
-    CaseRow, DefinitionsRow, EvaluationRow, JourneyPhase, JourneyRow, MergedRow, MomentRow, Owner,
-    PlayDecision, PlayPhase, PlayRow, PromiseRow, Row, StepRow,
+    CaseRow, Check, DefinitionsRow, EvaluationRow, JourneyPhase, JourneyRow, MergedRow, MomentRow, Owner,
+    PlayDecision, PlayPhase, PlayRow, PromiseRow, Row, StepRow, Verdict,
 };
 use elate_journeys::page::PageOf;
 use elate_journeys::store::{CaseFilter, InstanceFilter, Migrator, PromiseFilter, Store};
@@ -140,6 +140,7 @@ fn evaluation(slot: u128, who: u128, sequence: u64, decision: PlayDecision, reas
         decision,
         reason: reason.into(),
         detail: "because".into(),
+        checks: vec![Check { name: "trigger".into(), verdict: Verdict::Passed, detail: "it came".into() }],
         key: "o-1".into(),
         instance_id: None,
         trigger: "Started".into(),
@@ -166,6 +167,9 @@ fn definitions(partition: u32, version: u64) -> Row {
     let play = serde_json::json!([{
         "apiVersion": "elate.dev/v1", "kind": "Play", "metadata": {"name": "mend"},
         "spec": {"trigger": {"event": "Started"}, "holdout": {"percent": 50}, "steps": [{"exit": {}}]}
+    }, {
+        "apiVersion": "elate.dev/v1", "kind": "Policy", "metadata": {"name": "default"},
+        "spec": {"zone": "UTC", "global_holdout": {"percent": 20, "seed": "all"}}
     }]);
     Row::Definitions(DefinitionsRow {
         workspace: workspace("shop"),
@@ -249,7 +253,7 @@ async fn an_instance_comes_with_its_step_log(shop: &Shop) {
 
 async fn holdouts_and_whys_are_answered(shop: &Shop) {
     let workspace = workspace("shop");
-    let ask = |subject| async move { shop.app.is_held_out(&workspace_of(), "mend", &subject).await };
+    let ask = |subject| ask(shop, Some("mend"), subject, false);
     assert!(matches!(ask(Subject::Id("x".into())).await, Err(Error::PlayUnknown(_))));
     shop.write(vec![definitions(0, 1), definitions(1, 1), definitions(1, 2)]).await;
     let status = shop.app.definitions_status(&workspace).await.unwrap();
@@ -261,7 +265,14 @@ async fn holdouts_and_whys_are_answered(shop: &Shop) {
     for number in 0..100 {
         let found = ask(Subject::Id(format!("id-{number}"))).await.unwrap();
         assert!(!found.decided);
-        held_out += usize::from(found.rule == Some("play"));
+        let (own, global) = (found.assigned.own, found.assigned.global);
+        let rule = if global == Some("held_out") {
+            Some("global")
+        } else {
+            own.filter(|g| *g == "held_out").map(|_| "play")
+        };
+        assert_eq!(found.rule, rule);
+        held_out += usize::from(own == Some("held_out"));
     }
     assert!((30..70).contains(&held_out), "{held_out} of 100");
     let decided = [
@@ -270,7 +281,8 @@ async fn holdouts_and_whys_are_answered(shop: &Shop) {
     ];
     for (who, decision, reason, rule) in decided {
         let refused = evaluation(100 + who, who, 2, PlayDecision::Refused, "audience");
-        shop.write(vec![evaluation(who, who, 1, decision, reason), refused]).await;
+        let missed = evaluation(200 + who, who, 3, PlayDecision::NotTriggered, "trigger");
+        shop.write(vec![evaluation(who, who, 1, decision, reason), refused, missed]).await;
         let found = ask(Subject::Customer(customer(who))).await.unwrap();
         assert_eq!((found.rule, found.decided), (rule, true));
         let why = shop.app.explain_play(&workspace, customer(who), "mend").await.unwrap();
@@ -279,13 +291,44 @@ async fn holdouts_and_whys_are_answered(shop: &Shop) {
             why.evaluations.iter().map(|row| row.reason.as_str()).collect::<Vec<_>>(),
             ["audience", reason]
         );
+        assert_eq!(why.evaluations[0].checks[0].verdict, Verdict::Passed);
+        assert_eq!(why.near_miss.map(|row| row.reason), Some("trigger".to_owned()));
     }
     let unknown = shop.app.explain_play(&workspace, customer(1), "nothing").await;
     assert!(matches!(unknown, Err(Error::PlayUnknown(_))));
 }
 
-fn workspace_of() -> WorkspaceId {
-    workspace("shop")
+async fn other_senders_ask_who_is_held_out_of_everything(shop: &Shop) {
+    let before = ask(shop, None, Subject::Id("x".into()), false).await.unwrap();
+    assert_eq!((before.rule, before.assigned.global), (None, Some("treated")), "nothing was published yet");
+    shop.write(vec![definitions(0, 1)]).await;
+    let (mut held_out, mut measured) = (0, 0);
+    for number in 0..400 {
+        let id = Subject::Id(format!("id-{number}"));
+        let found = ask(shop, None, id.clone(), false).await.unwrap();
+        assert_eq!(found.assigned.global == Some("held_out"), found.rule == Some("global"));
+        held_out += usize::from(found.rule.is_some());
+        measured += usize::from(found.assigned.global == Some("measured"));
+        let service = ask(shop, None, id, true).await.unwrap();
+        assert_eq!((service.rule, service.excluded), (None, true), "a service message always goes");
+    }
+    assert!(
+        (50..110).contains(&held_out) && (50..110).contains(&measured),
+        "{held_out} and {measured} of 400"
+    );
+    shop.write(vec![evaluation(1, 1, 1, PlayDecision::HeldOut, "held_out_global")]).await;
+    let found = ask(shop, None, Subject::Customer(customer(1)), false).await.unwrap();
+    assert_eq!((found.rule, found.decided), (Some("global"), true), "what was decided at an entry stands");
+}
+
+async fn ask(
+    shop: &Shop,
+    play: Option<&str>,
+    subject: Subject,
+    service_message: bool,
+) -> Result<HeldOut, Error> {
+    let question = HoldoutQuestion { play: play.map(str::to_owned), subject, service_message };
+    shop.app.is_held_out(&workspace("shop"), &question).await
 }
 
 async fn a_customer_can_be_merged_and_purged(shop: &Shop) {
@@ -343,5 +386,6 @@ contract!(
     a_later_row_stands_in_the_place_of_an_earlier_one,
     an_instance_comes_with_its_step_log,
     holdouts_and_whys_are_answered,
+    other_senders_ask_who_is_held_out_of_everything,
     a_customer_can_be_merged_and_purged,
 );

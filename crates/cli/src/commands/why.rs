@@ -1,7 +1,9 @@
 //! `elate why`: why did this customer get, or not get, this play.
 
 use anyhow::Result;
-use elate_proto::journeys::v1::{ExplainPlayRequest, GetPlayInstanceRequest, PlayDecision, PlayEvaluation};
+use elate_proto::journeys::v1::{
+    ExplainPlayRequest, GetPlayInstanceRequest, PlayCheck, PlayDecision, PlayEvaluation, PlayVerdict,
+};
 
 use super::customer_ref;
 use crate::client::Target;
@@ -29,8 +31,12 @@ impl Why {
         if explained.evaluations.is_empty() {
             line("its trigger never came for this customer")?;
         }
+        if let Some(missed) = &explained.near_miss {
+            line("the last event that might have triggered it, and did not:")?;
+            tell(missed)?;
+        }
         for evaluation in &explained.evaluations {
-            line(describe(evaluation))?;
+            tell(evaluation)?;
             if evaluation.instance_id.is_empty() {
                 continue;
             }
@@ -43,6 +49,23 @@ impl Why {
         }
         Ok(())
     }
+}
+
+/// An evaluation, and under it what each condition evaluated to.
+fn tell(evaluation: &PlayEvaluation) -> Result<()> {
+    line(describe(evaluation))?;
+    evaluation.checks.iter().try_for_each(|check| line(condition(check)))?;
+    Ok(())
+}
+
+fn condition(check: &PlayCheck) -> String {
+    let sign = match check.verdict() {
+        PlayVerdict::Passed => "+",
+        PlayVerdict::Failed => "-",
+        PlayVerdict::Unknown => "?",
+        PlayVerdict::NotAsked | PlayVerdict::Unspecified => " ",
+    };
+    format!("  {sign} {}: {}", check.name, check.detail)
 }
 
 fn describe(evaluation: &PlayEvaluation) -> String {

@@ -9,11 +9,13 @@ mod control;
 mod customer;
 mod journey;
 mod message;
+mod request;
 
 pub use control::*;
 pub use customer::*;
 pub use journey::*;
 pub use message::*;
+pub use request::*;
 
 /// The names of system events.
 pub mod name {
@@ -60,6 +62,15 @@ pub mod name {
     pub const NOTIFICATION_REDRIVEN: &str = "elate.notification.redriven";
     /// What became of a message: [`super::NotificationReceipt`].
     pub const NOTIFICATION_RECEIPT: &str = "elate.notification.receipt";
+    /// Suppress an address of a customer, or lift that: [`super::SuppressionSet`].
+    pub const SUPPRESSION_SET: &str = "elate.reach.suppression_set";
+    /// An address was suppressed, or is no more: [`super::SuppressionChanged`].
+    pub const SUPPRESSION_CHANGED: &str = "elate.reach.suppression_changed";
+
+    /// A play asks for a survey: [`super::SurveyRequested`].
+    pub const SURVEY_REQUESTED: &str = "elate.survey.requested";
+    /// A play asks for a reward from a budget: [`super::GrantRequested`].
+    pub const GRANT_REQUESTED: &str = "elate.grant.requested";
 
     /// A score crossed a threshold: [`super::ScoreCrossed`].
     pub const SCORE_CROSSED: &str = "elate.score.crossed";

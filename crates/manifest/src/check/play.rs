@@ -1,13 +1,22 @@
 //! Plays.
 
+use std::collections::BTreeMap;
+
 use super::Problems;
 use super::names::Visible;
-use crate::spec::{Branch, Emit, EventMatch, Play, PlayStep, SplitArm, Trigger, Wait};
+use crate::expression::Value;
+use crate::spec::{
+    Branch, Emit, EventMatch, MessageClass, Play, PlayCaps, PlayStep, SplitArm, Task, Trigger, Wait,
+};
 
 /// Steps of one play, nested ones included.
 const MAX_STEPS: usize = 200;
 /// How deep branches and splits may nest.
 const MAX_NESTING: usize = 8;
+/// The highest limit of a customer's entries or instances: so many are remembered.
+const MAX_CAP: u32 = 64;
+/// Characters of a task's title.
+const MAX_TITLE: usize = 200;
 
 pub(super) fn check(play: &Play, problems: &mut Problems) {
     check_trigger(play, problems);
@@ -21,7 +30,10 @@ pub(super) fn check(play: &Play, problems: &mut Problems) {
     for (index, event) in play.exit_on.iter().enumerate() {
         problems.event_match(&format!("spec.exit_on[{index}]"), event, &inside);
     }
-    let mut walk = Walk { problems, visible: inside, steps: 0 };
+    if let Some(caps) = play.caps {
+        play_caps(caps, "spec.caps", problems);
+    }
+    let mut walk = Walk { problems, visible: inside, steps: 0, service: play.service };
     walk.steps(&play.steps, "spec.steps", 0);
     let steps = walk.steps;
     if play.steps.is_empty() {
@@ -29,6 +41,25 @@ pub(super) fn check(play: &Play, problems: &mut Problems) {
     }
     if steps > MAX_STEPS {
         problems.add("spec.steps", format!("has {steps} steps; at most {MAX_STEPS} are allowed"), "");
+    }
+}
+
+/// What a customer's entries and instances are limited to; what is not remembered can't be counted.
+pub(super) fn play_caps(caps: PlayCaps, path: &str, problems: &mut Problems) {
+    let within = |problems: &mut Problems, path: String, limit: u32| {
+        if !(1..=MAX_CAP).contains(&limit) {
+            problems.add(path, format!("{limit} is not between 1 and {MAX_CAP}"), "pause a play to stop it");
+        }
+    };
+    if let Some(running) = caps.running {
+        within(problems, format!("{path}.running"), running);
+    }
+    if let Some(entries) = caps.entries {
+        within(problems, format!("{path}.entries.limit"), entries.limit);
+        problems.positive(&format!("{path}.entries.per"), entries.per);
+    }
+    if caps.running.is_none() && caps.entries.is_none() {
+        problems.add(path, "limits nothing", "say `entries` or `running`");
     }
 }
 
@@ -65,6 +96,8 @@ struct Walk<'a, 'v> {
     problems: &'a mut Problems,
     visible: Visible<'v>,
     steps: usize,
+    /// Whether it is a service play.
+    service: bool,
 }
 
 impl Walk<'_, '_> {
@@ -99,16 +132,44 @@ impl Walk<'_, '_> {
             PlayStep::Split(arms) => self.split(arms, path, depth),
             PlayStep::Send(send) => {
                 self.problems.positive(&format!("{path}.expires"), send.expires);
-                for (name, value) in &send.data {
-                    self.problems.value(&format!("{path}.data.{name}"), value, &self.visible);
+                if self.service && send.class == MessageClass::Marketing {
+                    let hint = "say `class: service`, or leave out `service` of the play";
+                    self.problems.add(format!("{path}.class"), "a service play sends no marketing", hint);
                 }
+                self.data(&send.data, path);
             }
             PlayStep::Emit(emit) => self.emit(emit, path),
             PlayStep::Exit(_) => {}
-            PlayStep::Ask(_) | PlayStep::Grant(_) | PlayStep::Task(_) => {
-                let hint = "use wait, branch, split, send, emit or exit";
-                self.problems.add(path, format!("`{}` is not supported yet", step.kind()), hint);
+            PlayStep::Ask(ask) => {
+                self.problems.positive(&format!("{path}.expires"), ask.expires);
+                self.data(&ask.data, path);
             }
+            PlayStep::Grant(grant) => {
+                self.problems.positive(&format!("{path}.expires"), grant.expires);
+                self.problems.value(&format!("{path}.amount"), &grant.amount, &self.visible);
+                self.data(&grant.data, path);
+            }
+            PlayStep::Task(task) => self.task(task, path),
+        }
+    }
+
+    fn task(&mut self, task: &Task, path: &str) {
+        self.problems.positive(&format!("{path}.expires"), task.expires);
+        if task.title.trim().is_empty() || task.title.chars().count() > MAX_TITLE {
+            let reason = format!("must have 1 to {MAX_TITLE} characters");
+            self.problems.add(format!("{path}.title"), reason, "say what is to be done");
+        }
+        if task.data.contains_key("task") {
+            let reason = "is what Elate itself says of the task";
+            self.problems.add(format!("{path}.data.task"), reason, "take another name");
+        }
+        self.data(&task.data, path);
+    }
+
+    fn data(&mut self, data: &BTreeMap<String, Value>, path: &str) {
+        self.problems.count(&format!("{path}.data"), data.len(), 0);
+        for (name, value) in data {
+            self.problems.value(&format!("{path}.data.{name}"), value, &self.visible);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The policy.
 
 use super::Problems;
+use super::play::play_caps;
 use crate::spec::{CapPeriod, Policy};
 
 pub(super) fn check(policy: &Policy, problems: &mut Problems) {
@@ -40,6 +41,9 @@ pub(super) fn check(policy: &Policy, problems: &mut Problems) {
                 "add it to spec.topics",
             );
         }
+    }
+    if let Some(caps) = policy.plays {
+        play_caps(caps, "spec.plays", problems);
     }
     let surveys = policy.surveys;
     problems.in_range("spec.surveys.nps", surveys.nps, 0.0..=10.0);

@@ -8,7 +8,8 @@ use super::Problems;
 use crate::problem::{Problem, nearest};
 use crate::set::Draft;
 use crate::spec::{
-    Channel, Journey, MessageClass, Moment, Play, PlayStep, Policy, Score, Send, Spec, Template, Trigger,
+    Channel, ChannelKind, Journey, MessageClass, Moment, Play, PlayStep, Policy, Score, Send, Spec, Task,
+    Template, Trigger,
 };
 use crate::{Id, Kind, Name};
 
@@ -170,8 +171,8 @@ impl<'a> World<'a> {
                 | PlayStep::Emit(_)
                 | PlayStep::Exit(_)
                 | PlayStep::Ask(_)
-                | PlayStep::Grant(_)
-                | PlayStep::Task(_) => {}
+                | PlayStep::Grant(_) => {}
+                PlayStep::Task(task) => self.task(task, &path, problems),
             }
         }
     }
@@ -198,6 +199,19 @@ impl<'a> World<'a> {
         }
         if let Some(topic) = &send.topic {
             self.topic(topic, &format!("{path}.topic"), problems);
+        }
+    }
+
+    fn task(&self, task: &Task, path: &str, problems: &mut Problems) {
+        let channel = self.channel(&format!("{path}.channel"), &task.channel, problems);
+        if let Some(kind) = channel.and_then(Channel::kind).filter(|kind| *kind != ChannelKind::Webhook) {
+            let reason = format!("is `{}`; a task goes over a webhook", kind.as_str());
+            problems.add(format!("{path}.channel"), reason, "name a Channel with `webhook`");
+        }
+        let template = self.template(&format!("{path}.template"), &task.template, problems);
+        if let Some(template) = template.filter(|template| template.channel != ChannelKind::Webhook) {
+            let reason = format!("is made for `{}`, not for a webhook", template.channel.as_str());
+            problems.add(format!("{path}.template"), reason, "");
         }
     }
 

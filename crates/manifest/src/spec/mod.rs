@@ -11,6 +11,7 @@ mod promise;
 mod reference;
 mod scalar;
 mod score;
+mod step;
 mod template;
 
 pub use channel::{Channel, ChannelKind, Email, OnUnknown, SmtpProvider, Tls, Unsubscribe, Webhook};
@@ -19,14 +20,15 @@ pub use journey::{Abandon, Journey, Recovery, Touchpoint};
 pub use moment::{Expect, Habit, Moment, Thresholds};
 pub use pattern::{AfterMatch, Contiguity, Pattern, Step, Times};
 pub use play::{
-    Branch, CaseTrigger, Direction, Emit, Exit, Holdout, MessageClass, MomentTrigger, Play, PlayStep,
-    PromiseTrigger, Reentry, ScoreTrigger, Send, SplitArm, StageTrigger, Trigger, Unsupported, Wait,
+    CaseTrigger, Direction, EntryCap, Holdout, MomentTrigger, Play, PlayCaps, PromiseTrigger, Reentry,
+    ScoreTrigger, StageTrigger, Trigger,
 };
 pub use policy::{Cap, CapPeriod, Consent, GlobalHoldout, Policy, QuietHours, SurveyBaselines, Topic};
 pub use promise::{AtRisk, Moved, NamedMatch, Promise, PromiseEvent, PromiseRules, PromiseSource};
 pub use reference::{Secret, SecretSource, Setting};
 pub use scalar::{LocalTime, OneOrMany, Percent, Tolerance, Zone};
 pub use score::{Score, ScoreThreshold};
+pub use step::{Ask, Branch, Emit, Exit, Grant, MessageClass, PlayStep, Send, SplitArm, Task, Wait};
 pub use template::{LocalisedTemplate, Template};
 
 pub(crate) use scalar::schemas;

@@ -1,13 +1,11 @@
 //! Plays: what is done when something happens to a customer.
 
-use std::collections::BTreeMap;
-
 use elate_domain::{CaseState, HumanDuration, Outcome, PromiseState, Stage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::scalar::{LocalTime, Percent, Zone};
-use super::{EventMatch, schemas};
+use super::scalar::Percent;
+use super::{EventMatch, PlayStep, schemas};
 use crate::Name;
 use crate::expression::{Condition, Value};
 
@@ -34,9 +32,16 @@ pub struct Play {
     /// The share that is left without the play, so that its effect can be measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holdout: Option<Holdout>,
-    /// Which play goes first where several could: the higher number.
+    /// Which play goes first where several could: the higher number. It takes what is left of the policy's limits.
     #[serde(default)]
     pub priority: i32,
+    /// How often a customer may enter it, and how many instances may run at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caps: Option<PlayCaps>,
+    /// It belongs to something that the customer has bought or asked for: the global holdout and the policy's limits
+    /// on plays leave it alone. It sends no marketing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub service: bool,
     /// What is done, in order.
     pub steps: Vec<PlayStep>,
 }
@@ -162,6 +167,31 @@ pub enum Reentry {
     After(#[schemars(with = "schemas::Duration")] HumanDuration),
 }
 
+/// How often a customer may enter a play, and how many instances of a customer may run at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlayCaps {
+    /// So many entries in a time, whatever the keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entries: Option<EntryCap>,
+    /// So many instances at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 64))]
+    pub running: Option<u32>,
+}
+
+/// At most so many entries in a rolling time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EntryCap {
+    /// So many.
+    #[schemars(range(min = 1, max = 64))]
+    pub limit: u32,
+    /// In a time that ends now.
+    #[schemars(with = "schemas::Duration")]
+    pub per: HumanDuration,
+}
+
 /// The share that is left without the play.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -172,175 +202,3 @@ pub struct Holdout {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<String>,
 }
-
-/// One step. Its path is its place: `0`, `2.then.1`, `3.split.b.0`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PlayStep {
-    /// Waits.
-    Wait(Wait),
-    /// Goes one way or the other.
-    Branch(Branch),
-    /// Goes one of several ways, by weight; a customer always the same one.
-    Split(Vec<SplitArm>),
-    /// Sends a message.
-    Send(Send),
-    /// Puts an event on the customer's timeline.
-    Emit(Emit),
-    /// Ends the instance.
-    Exit(Exit),
-    /// A survey; not supported yet.
-    Ask(Unsupported),
-    /// A reward from a budget; not supported yet.
-    Grant(Unsupported),
-    /// A task for a human or a system; not supported yet.
-    Task(Unsupported),
-}
-
-impl PlayStep {
-    /// The kind as it stands in step records.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Wait(_) => "wait",
-            Self::Branch(_) => "branch",
-            Self::Split(_) => "split",
-            Self::Send(_) => "send",
-            Self::Emit(_) => "emit",
-            Self::Exit(_) => "exit",
-            Self::Ask(_) => "ask",
-            Self::Grant(_) => "grant",
-            Self::Task(_) => "task",
-        }
-    }
-}
-
-/// Waits for one of: a time to pass (`for`), a local time (`until`), an event (`event` with `timeout`).
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Wait {
-    /// So long.
-    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<schemas::Duration>")]
-    pub duration: Option<HumanDuration>,
-    /// Until the next such time of day in the customer's zone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<LocalTime>,
-    /// The zone for `until` instead of the customer's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub zone: Option<Zone>,
-    /// For an event that carries the instance's key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event: Option<EventMatch>,
-    /// At most so long for the event; the instance then goes on, and a branch can ask
-    /// `instance.last_wait == "timeout"`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<schemas::Duration>")]
-    pub timeout: Option<HumanDuration>,
-}
-
-/// Goes one way or the other.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Branch {
-    /// The condition; it sees `event` (the last one that the instance took), `customer`, `moment` and `instance`.
-    #[serde(rename = "if")]
-    pub condition: Condition,
-    /// Where it holds.
-    #[serde(default)]
-    pub then: Vec<PlayStep>,
-    /// Where it does not.
-    #[serde(default, rename = "else", skip_serializing_if = "Vec::is_empty")]
-    pub otherwise: Vec<PlayStep>,
-}
-
-/// One way of a split.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SplitArm {
-    /// Names the way, in step records and reports.
-    pub name: Name,
-    /// Its share among the weights.
-    pub weight: f64,
-    /// What is done there.
-    #[serde(default)]
-    pub steps: Vec<PlayStep>,
-}
-
-/// Sends a message.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Send {
-    /// The Channel manifest.
-    pub channel: Name,
-    /// The Template manifest.
-    pub template: Name,
-    /// The subscription topic, one of the Policy's; left out, none is needed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub topic: Option<Name>,
-    /// What sort of message it is.
-    #[serde(default)]
-    pub class: MessageClass,
-    /// Not handed over later than so long after the step.
-    #[serde(default = "a_day")]
-    #[schemars(with = "schemas::Duration")]
-    pub expires: HumanDuration,
-    /// More that the template sees, as `data.<name>`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub data: BTreeMap<String, Value>,
-}
-
-fn a_day() -> HumanDuration {
-    HumanDuration(std::time::Duration::from_secs(86_400))
-}
-
-/// What sort of message it is.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum MessageClass {
-    /// Wants to sell: needs consent.
-    #[default]
-    Marketing,
-    /// Belongs to something that the customer has bought or asked for.
-    Service,
-    /// Cannot wait: may go in quiet hours where the Policy says so.
-    Urgent,
-}
-
-impl MessageClass {
-    /// The word, as it stands in events.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Marketing => "marketing",
-            Self::Service => "service",
-            Self::Urgent => "urgent",
-        }
-    }
-}
-
-/// Puts an event on the customer's timeline.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Emit {
-    /// Its name; names that begin with `elate.` are Elate's own.
-    #[schemars(length(min = 1, max = 200))]
-    pub name: String,
-    /// Its properties, each an expression.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub properties: BTreeMap<String, Value>,
-}
-
-/// Ends the instance.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Exit {
-    /// Why, for the record.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub reason: String,
-}
-
-/// What a step that is not supported yet says; it is refused whatever it is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct Unsupported(pub serde_json::Value);

@@ -4,9 +4,10 @@ use elate_domain::HumanDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::play::MessageClass;
+use super::play::PlayCaps;
 use super::scalar::{LocalTime, Percent, Zone};
 use super::schemas;
+use super::step::MessageClass;
 use crate::Name;
 
 /// The workspace's rules for reaching customers. There is one, named `default`.
@@ -30,9 +31,13 @@ pub struct Policy {
     /// What survey answers are compared with.
     #[serde(default)]
     pub surveys: SurveyBaselines,
-    /// The share of customers that no play ever reaches.
+    /// The share of customers that no play ever reaches, but for service plays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub global_holdout: Option<GlobalHoldout>,
+    /// How many plays a customer may enter and be in, all of them together. Service plays neither obey nor count;
+    /// where several could begin at once, the higher priority goes first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plays: Option<PlayCaps>,
 }
 
 impl Policy {

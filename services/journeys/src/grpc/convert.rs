@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::app::HeldOut;
 use crate::model::rows::{
-    CaseRow, EvaluationRow, JourneyPhase, JourneyRow, MomentRow, PlayDecision, PlayPhase, PlayRow,
-    PromiseRow, StepRow,
+    CaseRow, Check, EvaluationRow, JourneyPhase, JourneyRow, MomentRow, PlayDecision, PlayPhase, PlayRow,
+    PromiseRow, StepRow, Verdict,
 };
 use crate::store::PartitionVersion;
 
@@ -227,6 +227,7 @@ impl From<EvaluationRow> for pb::PlayEvaluation {
             PlayDecision::Entered => pb::PlayDecision::Entered,
             PlayDecision::HeldOut => pb::PlayDecision::HeldOut,
             PlayDecision::Refused => pb::PlayDecision::Refused,
+            PlayDecision::NotTriggered => pb::PlayDecision::NotTriggered,
         };
         Self {
             time: at(row.at),
@@ -238,7 +239,20 @@ impl From<EvaluationRow> for pb::PlayEvaluation {
             trigger: row.trigger,
             trigger_message_id: row.trigger_message_id,
             definitions_version: row.definitions_version,
+            checks: row.checks.into_iter().map(Into::into).collect(),
         }
+    }
+}
+
+impl From<Check> for pb::PlayCheck {
+    fn from(check: Check) -> Self {
+        let verdict = match check.verdict {
+            Verdict::Passed => pb::PlayVerdict::Passed,
+            Verdict::Failed => pb::PlayVerdict::Failed,
+            Verdict::Unknown => pb::PlayVerdict::Unknown,
+            Verdict::NotAsked => pb::PlayVerdict::NotAsked,
+        };
+        Self { name: check.name, verdict: verdict.into(), detail: check.detail }
     }
 }
 
@@ -248,6 +262,9 @@ impl From<HeldOut> for pb::IsHeldOutResponse {
             held_out: found.rule.is_some(),
             rule: found.rule.unwrap_or_default().to_owned(),
             decided: found.decided,
+            group: found.assigned.own.unwrap_or_default().to_owned(),
+            global_group: found.assigned.global.unwrap_or_default().to_owned(),
+            excluded: found.excluded,
         }
     }
 }

@@ -12,7 +12,7 @@ use elate_rpc::{Role, auth, identity};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use crate::app::{App, Subject};
+use crate::app::{App, HoldoutQuestion, Subject};
 use crate::page::{After, PageOf};
 use crate::store::{CaseFilter, InstanceFilter, PromiseFilter};
 
@@ -175,7 +175,8 @@ impl JourneysService for Grpc {
         let customer = self.customer(&workspace, request.customer).await?;
         let explained = self.app.explain_play(&workspace, customer, &play).await?;
         let evaluations = explained.evaluations.into_iter().map(Into::into).collect();
-        Ok(Response::new(pb::ExplainPlayResponse { evaluations, defined: explained.defined }))
+        let near_miss = explained.near_miss.map(Into::into);
+        Ok(Response::new(pb::ExplainPlayResponse { evaluations, defined: explained.defined, near_miss }))
     }
 
     async fn is_held_out(
@@ -184,7 +185,7 @@ impl JourneysService for Grpc {
     ) -> Result<Response<pb::IsHeldOutResponse>, Status> {
         let workspace = reader(&request)?.clone();
         let request = request.into_inner();
-        let play = play_name(request.play)?;
+        let play = validate::optional_text("play", request.play, MAX_NAME).map_err(Invalid::from)?;
         let subject = match request.subject {
             Some(pb::is_held_out_request::Subject::Customer(named)) => {
                 Subject::Customer(self.customer(&workspace, Some(named)).await?)
@@ -194,7 +195,8 @@ impl JourneysService for Grpc {
             }
             None => return Err(Invalid::from(FieldError::new("subject", "is required")).into()),
         };
-        let found = self.app.is_held_out(&workspace, &play, &subject).await?;
+        let question = HoldoutQuestion { play, subject, service_message: request.service_message };
+        let found = self.app.is_held_out(&workspace, &question).await?;
         Ok(Response::new(found.into()))
     }
 

@@ -9,6 +9,18 @@ use super::plays;
 #[derive(Debug)]
 pub struct Assignments(Definitions);
 
+/// Where an id stands towards the holdouts. Groups are `held_out`, `measured` (the sample of the same size that the
+/// held-out are compared with) or `treated`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Assigned {
+    /// By which rule it is held out: `global`, `play`, or by none.
+    pub rule: Option<&'static str>,
+    /// The group in the workspace's holdout; `None` for a service play, which it leaves alone.
+    pub global: Option<&'static str>,
+    /// The group in the play's own; `None` where no play was asked about.
+    pub own: Option<&'static str>,
+}
+
 impl Assignments {
     /// The holdouts that manifests describe.
     pub fn new(version: u64, manifests: &[Json]) -> Self {
@@ -20,8 +32,16 @@ impl Assignments {
         self.0.play(play).is_some()
     }
 
-    /// By which rule an id is held out of a play: `global`, `play`, or by none.
-    pub fn held_out(&self, play: &str, id: &str) -> Option<&'static str> {
-        plays::holdout_rule(&self.0, self.0.play(play)?, id)
+    /// Where an id stands towards a play; `None` where there is no such play.
+    pub fn of_play(&self, play: &str, id: &str) -> Option<Assigned> {
+        let groups = plays::Groups::of(&self.0, self.0.play(play)?, id);
+        let global = groups.global.map(|group| group.word());
+        Some(Assigned { rule: groups.rule(), global, own: Some(groups.own.word()) })
+    }
+
+    /// Where an id stands in the workspace's holdout.
+    pub fn of_workspace(&self, id: &str) -> Assigned {
+        let group = plays::global_group(&self.0, id);
+        Assigned { rule: group.held_out().then_some("global"), global: Some(group.word()), own: None }
     }
 }

@@ -40,6 +40,7 @@ pub(crate) fn merge(survivor: &mut CustomerState, loser: CustomerState) {
     ];
     survivor.dropped += dropped.iter().sum::<u64>();
     survivor.held_out = survivor.held_out.or(loser.held_out);
+    survivor.dropped += join_times(&mut survivor.entries, loser.entries);
     for (play, memory) in loser.memory {
         remember(survivor.memory.entry(play).or_default(), memory);
     }
@@ -69,6 +70,15 @@ fn join<T>(kept: &mut Vec<T>, more: Vec<T>, limit: usize, same: impl Fn(&T, &T) 
     left_out
 }
 
+/// Joins the times of entries, the latest last; answers how many old ones went.
+fn join_times(kept: &mut Vec<Timestamp>, more: Vec<Timestamp>) -> u64 {
+    kept.extend(more);
+    kept.sort_unstable();
+    let over = kept.len().saturating_sub(limits::ENTRIES);
+    kept.drain(..over);
+    over as u64
+}
+
 fn remember(kept: &mut PlayMemory, loser: PlayMemory) {
     kept.held_out = kept.held_out.or(loser.held_out);
     kept.evaluations = kept.evaluations.max(loser.evaluations);
@@ -77,6 +87,7 @@ fn remember(kept: &mut PlayMemory, loser: PlayMemory) {
     let more: Vec<_> = more.collect();
     kept.entered.extend(more);
     kept.entered.sort_by_key(|(_, at)| *at);
+    join_times(&mut kept.entries, loser.entries);
     let over = kept.entered.len().saturating_sub(limits::KEYS);
     kept.entered.drain(..over);
 }

@@ -4,6 +4,7 @@
 mod assignments;
 mod cases;
 mod definitions;
+mod evaluations;
 mod ids;
 mod journeys;
 mod merge;
@@ -26,7 +27,7 @@ use bytes::Bytes;
 use elate_domain::RawJson;
 use elate_manifest::expression::{EventView, LazyJson};
 
-pub use assignments::Assignments;
+pub use assignments::{Assigned, Assignments};
 pub use partition::{PartitionState, WorkspaceState};
 pub use processor::Journeys;
 pub use profile::Profile;

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::definitions::{Cache, Definitions, Target};
 use super::moments::{self, Kind, Seen};
 use super::partition::{PartitionState, WorkspaceState};
-use super::plays::{self, Standing};
+use super::plays::{self, Standing, Told};
 use super::promises::Alarm;
 use super::rows::{DefinitionsRow, MergedRow, Owner, Row};
 use super::state::CustomerState;
@@ -187,9 +187,7 @@ impl Journeys {
             let find = |name: &str, version| self.cache.play(&event.workspace, kept, name, version);
             plays::react(state, &mut turn, standing, &find, &view);
         }
-        if !late {
-            start_plays(state, &mut turn, standing, targets, &view);
-        }
+        start_plays(state, &mut turn, standing, targets, &view, late);
         Ok(())
     }
 
@@ -342,6 +340,7 @@ fn start_plays(
     standing: Standing<'_>,
     targets: impl Iterator<Item = Target>,
     event: &EventView,
+    late: bool,
 ) {
     let places = targets.filter_map(|target| match target {
         Target::Play(place) => Some(place as usize),
@@ -352,8 +351,13 @@ fn start_plays(
     places.sort_unstable();
     for place in places {
         let Some(play) = standing.definitions.plays.get(place) else { continue };
-        if let Some(triggered) = plays::triggered(play, state, turn, event) {
-            plays::evaluate(state, turn, standing, play, triggered, event);
+        match plays::triggered(play, state, turn, event) {
+            Told::Elsewhere => {}
+            Told::Missed(reason) => plays::missed(turn, standing, play, "trigger", &reason, event),
+            Told::Triggered(_) if late => {
+                plays::missed(turn, standing, play, "late", "came too late to start anything", event);
+            }
+            Told::Triggered(triggered) => plays::evaluate(state, turn, standing, play, triggered, event),
         }
     }
 }

@@ -3,6 +3,8 @@
 use elate_domain::{CaseState, CustomerId, Outcome, Partition, PromiseState, Timestamp, WorkspaceId};
 use uuid::Uuid;
 
+pub use super::evaluations::{Check, EvaluationRow, PlayDecision, Verdict};
+
 /// A row for one of the service's tables. Rows with the id of an earlier one replace it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Row {
@@ -219,54 +221,6 @@ pub struct StepRow {
     pub branch: String,
     /// Why.
     pub reason: String,
-}
-
-/// What came of an evaluation of a play's trigger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PlayDecision {
-    /// An instance was started.
-    Entered,
-    /// The customer belongs to the control group.
-    HeldOut,
-    /// Something stood against it.
-    Refused,
-}
-
-/// An evaluation of a play's trigger. A customer has at most [`EvaluationRow::SLOTS`] of them for each play: the
-/// id is made of the slot, so that the newest takes the place of the oldest.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EvaluationRow {
-    /// Whose.
-    pub owner: Owner,
-    /// Stable for (customer, play, slot).
-    pub evaluation_id: Uuid,
-    /// The Play manifest.
-    pub play: String,
-    /// Rises with each evaluation of this play for this customer; orders those of one instant.
-    pub sequence: u64,
-    /// Log time.
-    pub at: Timestamp,
-    /// What came of it.
-    pub decision: PlayDecision,
-    /// Stable word.
-    pub reason: String,
-    /// The same as a sentence.
-    pub detail: String,
-    /// Instance key.
-    pub key: String,
-    /// The instance, where one was started or held out.
-    pub instance_id: Option<Uuid>,
-    /// Name of the event that triggered it.
-    pub trigger: String,
-    /// Its message id.
-    pub trigger_message_id: String,
-    /// The version that decided.
-    pub definitions_version: u64,
-}
-
-impl EvaluationRow {
-    /// How many evaluations are kept for a customer and play.
-    pub const SLOTS: u64 = 20;
 }
 
 /// A partition switched to other definitions.

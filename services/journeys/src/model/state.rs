@@ -28,6 +28,8 @@ pub mod limits {
     pub const PLAYS: usize = 64;
     /// Keys that are remembered for each play, so that none starts twice.
     pub const KEYS: usize = 64;
+    /// Entries that are remembered for each limit on them.
+    pub const ENTRIES: usize = 64;
     /// Correlation keys with partial matches, for each pattern.
     pub const PATTERN_KEYS: usize = 64;
     /// Partial matches for each pattern and key.
@@ -78,6 +80,9 @@ pub struct CustomerState {
     /// Whether the customer is held out of all plays, once that was decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_out: Option<bool>,
+    /// When plays that the policy limits were entered, the latest last; only where it limits entries.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub entries: Vec<Timestamp>,
     /// What is remembered of each play.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub memory: BTreeMap<String, PlayMemory>,
@@ -212,6 +217,9 @@ pub struct PlayInstance {
     pub last_wait: Option<String>,
     /// Path of the step at which it waits, e.g. `3.else.0`.
     pub at: String,
+    /// When it began to wait.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
     /// When its wait ends.
     #[serde(default)]
     pub until: Option<Timestamp>,
@@ -233,6 +241,9 @@ pub struct PlayMemory {
     /// When each key entered (or was held out) last, the latest last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub entered: Vec<(String, Timestamp)>,
+    /// When the play was entered, the latest last; only where it limits entries.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub entries: Vec<Timestamp>,
     /// Evaluations of its trigger so far.
     #[serde(skip_serializing_if = "is_zero")]
     pub evaluations: u64,

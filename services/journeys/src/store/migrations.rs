@@ -12,6 +12,7 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         let mut all = elate_consumer::migrations();
         all.push(Box::new(ReadModels));
+        all.push(Box::new(PlayChecks));
         all
     }
 }
@@ -44,6 +45,29 @@ impl MigrationTrait for ReadModels {
             manager.get_connection().execute_unprepared(&format!("DROP TABLE IF EXISTS {table}")).await?;
         }
         Ok(())
+    }
+}
+
+/// What each condition of a play evaluated to.
+struct PlayChecks;
+
+impl MigrationName for PlayChecks {
+    fn name(&self) -> &str {
+        "journeys_0002_play_checks"
+    }
+}
+
+#[allow(elided_lifetimes_in_paths, reason = "the trait spells its lifetimes so")]
+#[async_trait::async_trait]
+impl MigrationTrait for PlayChecks {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = "ALTER TABLE play_evaluations ADD COLUMN checks TEXT NOT NULL DEFAULT '[]'";
+        manager.get_connection().execute_unprepared(sql).await.map(drop)
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = "ALTER TABLE play_evaluations DROP COLUMN checks";
+        manager.get_connection().execute_unprepared(sql).await.map(drop)
     }
 }
 

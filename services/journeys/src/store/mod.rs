@@ -4,6 +4,7 @@
 //! it. What is in these tables follows from the log alone; they can be emptied and built again.
 
 mod count;
+mod evaluations;
 mod migrations;
 mod query;
 mod read;

@@ -8,8 +8,7 @@ use super::Store;
 use super::query::{Order, Reader, Select};
 use super::words::{Word, parse};
 use crate::model::rows::{
-    CaseRow, EvaluationRow, JourneyPhase, JourneyRow, MomentRow, Owner, PlayPhase, PlayRow, PromiseRow,
-    StepRow,
+    CaseRow, JourneyPhase, JourneyRow, MomentRow, Owner, PlayPhase, PlayRow, PromiseRow, StepRow,
 };
 use crate::page::{After, Page, PageOf};
 
@@ -183,26 +182,6 @@ impl Store {
         Ok(Some((found, read(&rows, "play_steps", |r| step(r, workspace))?)))
     }
 
-    /// The last evaluations of a play's trigger for a customer, the newest first.
-    pub async fn evaluations(
-        &self,
-        workspace: &WorkspaceId,
-        customer: CustomerId,
-        play: &str,
-    ) -> Result<Vec<EvaluationRow>, Error> {
-        let select = Select::of(
-            "evaluation_id, customer_id, play, sequence, at, decision, reason, detail, correlation_key, instance_id, \
-             trigger_name, trigger_message_id, definitions_version",
-            "play_evaluations",
-            workspace,
-        )
-        .and_customer(Some(customer))
-        .and("play", "=", play);
-        let rows =
-            select.order_by("at DESC, sequence DESC", EvaluationRow::SLOTS).all(&self.database).await?;
-        read(&rows, "play_evaluations", |r| evaluation(r, workspace))
-    }
-
     /// Which version is in force in each partition that has seen one.
     pub async fn partition_versions(&self, workspace: &WorkspaceId) -> Result<Vec<PartitionVersion>, Error> {
         let columns = "partition_id, version, switched_offset, switched_at";
@@ -246,7 +225,7 @@ fn instances<P: Word>(select: Select, name_column: &str, filter: &InstanceFilter
     }
 }
 
-fn read<T>(
+pub(super) fn read<T>(
     rows: &[Row],
     table: &'static str,
     decode: impl Fn(&Reader<'_>) -> Result<T, Error>,
@@ -254,11 +233,11 @@ fn read<T>(
     rows.iter().map(|row| decode(&Reader { row, table })).collect()
 }
 
-fn owner(r: &Reader<'_>, workspace: &WorkspaceId) -> Result<Owner, Error> {
+pub(super) fn owner(r: &Reader<'_>, workspace: &WorkspaceId) -> Result<Owner, Error> {
     Ok(Owner { workspace: workspace.clone(), customer: CustomerId(r.uuid("customer_id")?) })
 }
 
-fn time(r: &Reader<'_>, column: &str) -> Result<Timestamp, Error> {
+pub(super) fn time(r: &Reader<'_>, column: &str) -> Result<Timestamp, Error> {
     r.i64(column).map(Timestamp)
 }
 
@@ -359,23 +338,5 @@ fn step(r: &Reader<'_>, workspace: &WorkspaceId) -> Result<StepRow, Error> {
         change: r.text("change")?,
         branch: r.text("branch")?,
         reason: r.text("reason")?,
-    })
-}
-
-fn evaluation(r: &Reader<'_>, workspace: &WorkspaceId) -> Result<EvaluationRow, Error> {
-    Ok(EvaluationRow {
-        owner: owner(r, workspace)?,
-        evaluation_id: r.uuid("evaluation_id")?,
-        play: r.text("play")?,
-        sequence: r.i64("sequence")? as u64,
-        at: time(r, "at")?,
-        decision: parse(r.table, "decision", &r.text("decision")?)?,
-        reason: r.text("reason")?,
-        detail: r.text("detail")?,
-        key: r.text("correlation_key")?,
-        instance_id: r.uuid_opt("instance_id")?,
-        trigger: r.text("trigger_name")?,
-        trigger_message_id: r.text("trigger_message_id")?,
-        definitions_version: r.i64("definitions_version")? as u64,
     })
 }

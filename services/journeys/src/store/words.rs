@@ -25,7 +25,12 @@ macro_rules! words {
 
 words!(JourneyPhase { Active = "active", Completed = "completed", Abandoned = "abandoned" });
 words!(PlayPhase { Active = "active", Completed = "completed", Exited = "exited", HeldOut = "held_out" });
-words!(PlayDecision { Entered = "entered", HeldOut = "held_out", Refused = "refused" });
+words!(PlayDecision {
+    Entered = "entered",
+    HeldOut = "held_out",
+    Refused = "refused",
+    NotTriggered = "not_triggered",
+});
 
 /// Reads a word back.
 pub(crate) fn parse<T: Word>(table: &'static str, column: &'static str, text: &str) -> Result<T, Error> {

@@ -10,8 +10,8 @@ use elate_storage::{Error, Transaction, execute};
 use super::TABLES;
 use super::words::Word as _;
 use crate::model::rows::{
-    CaseRow, DefinitionsRow, EvaluationRow, JourneyRow, MergedRow, MomentRow, Owner, PlayRow, PromiseRow,
-    Row, StepRow,
+    CaseRow, Check, DefinitionsRow, EvaluationRow, JourneyRow, MergedRow, MomentRow, Owner, PlayRow,
+    PromiseRow, Row, StepRow,
 };
 
 /// The rows of a batch by table, each key once: the last one stands.
@@ -229,7 +229,7 @@ async fn evaluations(tx: &Transaction, rows: Vec<EvaluationRow>) -> Result<(), E
     const UPSERT: Conflict = Conflict::Do(
         "(workspace, evaluation_id) DO UPDATE SET customer_id = excluded.customer_id, \
          sequence = excluded.sequence, at = excluded.at, decision = excluded.decision, reason = excluded.reason, \
-         detail = excluded.detail, correlation_key = excluded.correlation_key, instance_id = excluded.instance_id, \
+         detail = excluded.detail, checks = excluded.checks, correlation_key = excluded.correlation_key, instance_id = excluded.instance_id, \
          trigger_name = excluded.trigger_name, trigger_message_id = excluded.trigger_message_id, \
          definitions_version = excluded.definitions_version",
     );
@@ -241,6 +241,7 @@ async fn evaluations(tx: &Transaction, rows: Vec<EvaluationRow>) -> Result<(), E
         .text("decision", column!(rows, r => r.decision.word().to_owned()))
         .text("reason", column!(rows, r => r.reason.clone()))
         .text("detail", column!(rows, r => r.detail.clone()))
+        .text("checks", column!(rows, r => checks_text(&r.checks)))
         .text("correlation_key", column!(rows, r => r.key.clone()))
         .uuid_opt("instance_id", column!(rows, r => r.instance_id))
         .text("trigger_name", column!(rows, r => r.trigger.clone()))
@@ -249,6 +250,12 @@ async fn evaluations(tx: &Transaction, rows: Vec<EvaluationRow>) -> Result<(), E
         .insert(tx, "play_evaluations", UPSERT)
         .await
         .map(drop)
+}
+
+/// Checks as they stand in their column: a JSON array.
+fn checks_text(checks: &[Check]) -> String {
+    // Plain texts and words serialise without fail.
+    serde_json::to_string(checks).unwrap_or_else(|_| "[]".to_owned())
 }
 
 async fn definitions(tx: &Transaction, rows: Vec<DefinitionsRow>) -> Result<(), Error> {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 use elate_manifest::pattern::Vocabulary;
+use elate_manifest::spec::PlayCaps;
 
 pub(crate) use cache::Cache;
 pub(crate) use compile::definitions as compile;
@@ -35,6 +36,8 @@ pub(crate) struct Definitions {
     pub(crate) zone: Option<Tz>,
     /// Seed and share of the customers that no play reaches.
     pub(crate) global_holdout: Option<(String, f64)>,
+    /// What a customer's plays are limited to, all of them together.
+    pub(crate) play_caps: Option<PlayCaps>,
     /// Moments by name.
     by_name: HashMap<String, usize>,
     /// Manifests that could not be read, with the reason: of a later version of the software, as publication

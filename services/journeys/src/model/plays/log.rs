@@ -6,7 +6,7 @@ use elate_manifest::expression::EventView;
 use uuid::Uuid;
 
 use crate::model::ids::Of;
-use crate::model::rows::{EvaluationRow, PlayDecision, PlayPhase, PlayRow, Row, StepRow};
+use crate::model::rows::{Check, EvaluationRow, PlayDecision, PlayPhase, PlayRow, Row, StepRow};
 use crate::model::state::PlayInstance;
 use crate::model::turn::Turn;
 
@@ -20,19 +20,25 @@ pub(super) struct Taken<'a> {
 
 /// An evaluation of a trigger.
 pub(super) struct Evaluation<'a> {
-    pub(super) sequence: u64,
+    /// `None` for an event that did not trigger it: of those the last one alone is kept.
+    pub(super) sequence: Option<u64>,
     pub(super) decision: PlayDecision,
     pub(super) reason: &'static str,
     pub(super) detail: &'a str,
+    pub(super) checks: Vec<Check>,
     pub(super) key: &'a str,
     pub(super) instance: Option<Uuid>,
     pub(super) version: u64,
 }
 
-pub(super) fn entered(turn: &mut Turn<'_>, instance: &mut PlayInstance, measured: bool, detail: &str) {
-    // The sample that the control group is compared with is as large as the group.
-    let branch = measured.then_some("measured");
-    said(turn, instance, "entered", &Taken { kind: "", branch, reason: detail });
+/// `samples` says of which control groups, as large as the sample, the customer is compared with.
+pub(super) fn entered(
+    turn: &mut Turn<'_>,
+    instance: &mut PlayInstance,
+    samples: Option<&'static str>,
+    detail: &str,
+) {
+    said(turn, instance, "entered", &Taken { kind: "", branch: samples, reason: detail });
 }
 
 pub(super) fn held_out(turn: &mut Turn<'_>, instance: &mut PlayInstance, detail: &str) {
@@ -112,17 +118,21 @@ fn row(turn: &mut Turn<'_>, instance: &PlayInstance, phase: PlayPhase) {
 }
 
 /// Keeps an answer to "why", in the place of the oldest one.
-pub(super) fn evaluated(turn: &mut Turn<'_>, play: &str, event: &EventView, evaluation: &Evaluation<'_>) {
-    let slot = (evaluation.sequence % EvaluationRow::SLOTS).to_string();
+pub(super) fn evaluated(turn: &mut Turn<'_>, play: &str, event: &EventView, evaluation: Evaluation<'_>) {
+    let slot = match evaluation.sequence {
+        Some(sequence) => (sequence % EvaluationRow::SLOTS).to_string(),
+        None => "near_miss".to_owned(),
+    };
     turn.row(Row::Evaluation(EvaluationRow {
         owner: turn.owner.clone(),
         evaluation_id: turn.id(Of::Evaluation, &[play, &slot]),
         play: play.to_owned(),
-        sequence: evaluation.sequence,
+        sequence: evaluation.sequence.unwrap_or_default(),
         at: turn.now,
         decision: evaluation.decision,
         reason: evaluation.reason.to_owned(),
         detail: evaluation.detail.to_owned(),
+        checks: evaluation.checks,
         key: evaluation.key.to_owned(),
         instance_id: evaluation.instance,
         trigger: event.name.to_string(),

@@ -4,6 +4,9 @@
 //! |---|---|
 //! | `trigger` | whether an event starts a play, and with which key |
 //! | `entry` | whether the customer may enter, and why not |
+//! | `checks` | the conditions of an entry, each with what it evaluated to |
+//! | `holdout` | who is held out, and who is compared with them |
+//! | `hand_over` | steps that put something on the timeline |
 //! | `run` | steps, from the entry or the end of a wait to the next wait |
 //! | `react` | what events and time do to instances that wait |
 //! | `wait` | when a wait ends |
@@ -13,7 +16,10 @@
 //! Plays are started by events alone, Elate's own judgements included: those are acted on when they come back from
 //! the log, so that a live run, a replay and a simulation do the same in the same order.
 
+mod checks;
 mod entry;
+mod hand_over;
+mod holdout;
 mod log;
 mod path;
 mod react;
@@ -27,9 +33,10 @@ use elate_manifest::spec::Trigger;
 
 use super::definitions::Definitions;
 
-pub(crate) use entry::{Standing, evaluate, holdout_rule};
+pub(crate) use entry::{Standing, evaluate, missed};
+pub(crate) use holdout::{Groups, global_group};
 pub(crate) use react::{event as react, wait_ended};
-pub(crate) use trigger::{Triggered, triggered};
+pub(crate) use trigger::{Told, Triggered, triggered};
 
 /// A play as it was worded in one version.
 #[derive(Debug, Clone)]

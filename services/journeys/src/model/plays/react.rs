@@ -65,13 +65,12 @@ fn effect(
     instance: &PlayInstance,
     event: &EventView,
 ) -> Option<Effect> {
-    let exits = play
-        .spec
-        .exit_on
-        .iter()
-        .find(|meant| concerns(meant, state, turn, definitions, play, instance, event));
-    if exits.is_some() {
-        return Some(Effect::Exits(format!("{:?}", &*event.name)));
+    let mut exits = play.spec.exit_on.iter().enumerate();
+    let exit = exits.find(|(_, meant)| concerns(meant, state, turn, definitions, play, instance, event));
+    if let Some((place, meant)) = exit {
+        let condition = meant.condition.as_ref().map(|condition| format!(", true: {}", condition.text()));
+        let reason = format!("exit_on[{place}]: {:?} came{}", &*event.name, condition.unwrap_or_default());
+        return Some(Effect::Exits(reason));
     }
     let Some(PlayStep::Wait(wait)) = path::step(&play.spec.steps, &instance.at) else { return None };
     let awaited = wait.event.as_ref()?;

@@ -1,19 +1,13 @@
 //! Steps, one after the other, until the next wait or the end.
 
-use elate_consumer::Emission;
-use elate_domain::RawJson;
-use elate_domain::system::{NotificationRequested, name};
-use elate_manifest::expression::{Scope, Value};
-use elate_manifest::spec::{Branch, Emit, PlayStep, Send, SplitArm, Wait};
+use elate_manifest::expression::Scope;
+use elate_manifest::spec::{Branch, PlayStep, SplitArm, Wait};
 use elate_reach::assign;
-use serde_json::{Map, Value as Json, json};
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::log::{self, Taken};
-use super::{Play, Standing, path, wait};
-use crate::model::ids;
+use super::{Play, Standing, hand_over, path, wait};
 use crate::model::state::{CustomerState, PlayInstance, limits};
 use crate::model::turn::Turn;
 
@@ -65,6 +59,7 @@ fn go_on(
     mut next: Option<String>,
 ) {
     let steps = &play.spec.steps;
+    instance.since = None;
     instance.until = None;
     while let Some(at) = next {
         let Some(step) = path::step(steps, &at) else { break };
@@ -88,23 +83,17 @@ fn go_on(
                 let way = take_split(turn, play, arms, &mut instance);
                 path::into(steps, &instance.at, &format!("split.{way}"))
             }
-            PlayStep::Send(send) => {
-                ask_for_message(state, turn, send, &mut instance);
-                path::after(steps, &instance.at)
-            }
-            PlayStep::Emit(emit) => {
-                put_event(state, turn, emit, &mut instance);
-                path::after(steps, &instance.at)
-            }
             PlayStep::Exit(exit) => {
                 // The play's own end, not a flight: what it has asked for still goes out.
                 let reason = if exit.reason.is_empty() { "an exit step" } else { &exit.reason };
                 return log::exited(turn, &mut instance, reason);
             }
-            PlayStep::Ask(_) | PlayStep::Grant(_) | PlayStep::Task(_) => {
-                // Refused at publication; here only if a later version of the software wrote it.
-                let taken = Taken { kind: step.kind(), branch: None, reason: "not supported, passed over" };
-                log::step(turn, &mut instance, &taken);
+            PlayStep::Send(_)
+            | PlayStep::Emit(_)
+            | PlayStep::Ask(_)
+            | PlayStep::Grant(_)
+            | PlayStep::Task(_) => {
+                hand_over::step(state, turn, step, &mut instance);
                 path::after(steps, &instance.at)
             }
         };
@@ -127,6 +116,7 @@ fn begin_wait(
         instance.last_wait = Some("time".to_owned());
         return None;
     }
+    instance.since = Some(turn.now);
     instance.until = at;
     if let Some(at) = at {
         turn.effects.set_timer(timer(instance.id), at);
@@ -173,64 +163,17 @@ fn take_split<'a>(
     way
 }
 
-fn ask_for_message(state: &CustomerState, turn: &mut Turn<'_>, send: &Send, instance: &mut PlayInstance) {
-    let seen = Seen::of(instance);
-    let data = values(&send.data, &seen.scope(state, turn, instance));
-    let requested = NotificationRequested {
-        notification_id: ids::notification(instance.id, &instance.at).to_string(),
-        play: instance.play.clone(),
-        instance_id: instance.id.to_string(),
-        step: instance.at.clone(),
-        channel: send.channel.to_string(),
-        template: send.template.to_string(),
-        topic: send.topic.as_ref().map(ToString::to_string).unwrap_or_default(),
-        class: send.class.as_str().to_owned(),
-        expires_at: Some(turn.now.plus(send.expires.0)),
-        data: json!({
-            "event": instance.trigger.to_json(),
-            "moment": instance.moment,
-            "play": { "name": instance.play, "instance_id": instance.id, "key": instance.key },
-            "instance": seen.instance,
-            "data": data,
-        }),
-        customer: state.profile.traits().clone(),
-        to: None,
-    };
-    turn.emit(name::NOTIFICATION_REQUESTED, turn.now, &requested);
-    instance.sent = true;
-    let reason = format!("{} over {}", send.template, send.channel);
-    log::step(turn, instance, &Taken { kind: "send", branch: None, reason: &reason });
-}
-
-fn put_event(state: &CustomerState, turn: &mut Turn<'_>, emit: &Emit, instance: &mut PlayInstance) {
-    let seen = Seen::of(instance);
-    let properties = values(&emit.properties, &seen.scope(state, turn, instance));
-    turn.effects.emissions.push(Emission {
-        name: Arc::from(emit.name.as_str()),
-        customer: None,
-        occurred_at: turn.now,
-        properties: RawJson::of(&properties),
-    });
-    log::step(turn, instance, &Taken { kind: "emit", branch: None, reason: &emit.name });
-}
-
-/// What could not be told is left out.
-fn values(expressions: &BTreeMap<String, Value>, scope: &Scope<'_>) -> Json {
-    let found = expressions.iter().filter_map(|(name, value)| Some((name.clone(), value.json(scope).ok()?)));
-    Json::Object(found.collect::<Map<String, Json>>())
-}
-
 /// What expressions see of an instance.
-struct Seen {
-    instance: Json,
+pub(super) struct Seen {
+    pub(super) instance: Json,
 }
 
 impl Seen {
-    fn of(instance: &PlayInstance) -> Self {
+    pub(super) fn of(instance: &PlayInstance) -> Self {
         Self { instance: view(instance) }
     }
 
-    fn scope<'a>(
+    pub(super) fn scope<'a>(
         &'a self,
         state: &'a CustomerState,
         turn: &Turn<'_>,

@@ -1,8 +1,11 @@
 //! Stories under log time: no IO, every instant is given.
 
+mod caps;
+mod handed_over;
 mod patterns;
 mod plays;
 mod promises;
 mod properties;
 mod retail;
+mod why;
 pub(crate) mod world;

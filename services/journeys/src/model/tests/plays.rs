@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use super::world::{World, at, customer, event};
 use crate::model::rows::{EvaluationRow, PlayDecision, Row};
 
-const SHELL: &str = r#"
+pub(super) const SHELL: &str = r#"
 apiVersion: elate.dev/v1
 kind: Template
 metadata: {name: sorry}
@@ -30,7 +30,7 @@ spec: {zone: Europe/Vienna}
 "#;
 
 /// A play that begins with `Started`, with more of the spec.
-fn play(spec: &str) -> String {
+pub(super) fn play(spec: &str) -> String {
     let spec = spec.trim_end().lines().map(|line| format!("  {line}\n")).collect::<String>();
     format!("{SHELL}apiVersion: elate.dev/v1\nkind: Play\nmetadata: {{name: p}}\nspec:\n{spec}")
 }
@@ -51,11 +51,11 @@ steps:
         - wait: {for: 1h}
 "#;
 
-fn start(world: &mut World, who: CustomerId, id: &str, when: &str, key: &str) {
+pub(super) fn start(world: &mut World, who: CustomerId, id: &str, when: &str, key: &str) {
     world.happens(who, id, "Started", when, json!({"key": key}));
 }
 
-fn steps(world: &World, who: CustomerId) -> Vec<String> {
+pub(super) fn steps(world: &World, who: CustomerId) -> Vec<String> {
     let steps: Vec<PlayStepped> = world.heard(who, name::PLAY_STEPPED);
     let line = |step: PlayStepped| {
         let branch = step.branch.map(|branch| format!("={branch}")).unwrap_or_default();
@@ -64,7 +64,7 @@ fn steps(world: &World, who: CustomerId) -> Vec<String> {
     steps.into_iter().map(line).collect()
 }
 
-fn answers(world: &World, who: CustomerId) -> Vec<EvaluationRow> {
+pub(super) fn answers(world: &World, who: CustomerId) -> Vec<EvaluationRow> {
     let rows = world.rows.iter().filter_map(|row| match row {
         Row::Evaluation(row) if row.owner.customer == who => Some(row.clone()),
         _ => None,
@@ -72,7 +72,7 @@ fn answers(world: &World, who: CustomerId) -> Vec<EvaluationRow> {
     rows.collect()
 }
 
-fn reasons(world: &World, who: CustomerId) -> Vec<String> {
+pub(super) fn reasons(world: &World, who: CustomerId) -> Vec<String> {
     answers(world, who).into_iter().map(|answer| answer.reason).collect()
 }
 
@@ -235,10 +235,11 @@ fn a_late_event_starts_nothing() {
     world.happens(ann, "m-0", "Seen", "2026-03-02T12:00:00Z", json!({}));
     let received = at("2026-03-02T12:00:01Z");
     world.receive(event(ann, "m-1", "Started", at("2026-03-02T10:59:59Z"), json!({"key": "a"})), received);
-    assert!(reasons(&world, ann).is_empty());
+    assert_eq!(reasons(&world, ann), ["late"]);
+    assert!(world.state(ann).plays.is_empty());
     assert_eq!(world.state(ann).late, 1);
     world.receive(event(ann, "m-2", "Started", at("2026-03-02T11:00:00Z"), json!({"key": "a"})), received);
-    assert_eq!(reasons(&world, ann), ["triggered"], "an hour is allowed");
+    assert_eq!(reasons(&world, ann), ["late", "triggered"], "an hour is allowed");
 }
 
 #[test]
