@@ -47,7 +47,7 @@ fn events(instances: u64) -> Vec<Event> {
         for step in 0..STEPS {
             let chance = draw(instance * STEPS + step, 1 << 32);
             // Mostly forward, sometimes anywhere: a few ways are frequent and many are rare.
-            let name = if chance % 8 == 0 { chance / 8 % 12 } else { step * 3 / 2 };
+            let name = if chance.is_multiple_of(8) { chance / 8 % 12 } else { step * 3 / 2 };
             events.push(Event {
                 instance: format!("instance-{instance}"),
                 name: NAMES[name as usize],

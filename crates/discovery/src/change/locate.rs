@@ -6,8 +6,8 @@ use elate_delight::Interval;
 use elate_delight::survey::proportion;
 use elate_domain::Timestamp;
 
-use crate::change::scan::{Least, Ready};
 use crate::change::series::{Row, Table, Told};
+use crate::change::statistic::{Fit, Least, Ready};
 use crate::change::{Finding, Scale, Scan, Shift, Side};
 use crate::series::RateCell;
 use crate::times::Moments;
@@ -36,33 +36,22 @@ pub(super) struct Part<'a> {
     pub(super) least: Least,
 }
 
-/// The date of a row at which a change explains most.
-#[derive(Debug, Clone, Copy)]
-struct Best {
-    date: usize,
-    explained: f64,
-}
-
 impl Part<'_> {
-    /// The change, and its date as a place in the table. `significant` says which rows changed by themselves.
-    pub(super) fn locate(
-        &self,
-        rows: &[Ready],
-        significant: &[bool],
-        p_value: f64,
-    ) -> Option<(Finding, usize)> {
-        let order: Vec<usize> = (0..self.range.len()).collect();
+    /// The change. `significant` says which rows changed by themselves.
+    pub(super) fn locate(&self, significant: &[bool], p_value: f64) -> Option<Finding> {
+        let rows = self.table.links[self.link].rows.iter();
+        let rows: Vec<Ready> = rows.map(|row| Ready::of(row, &self.range, self.season)).collect();
         let everybody = rows.first()?;
-        let of_everybody = self.best(everybody, &order)?;
-        let noise = self.noise(everybody, of_everybody.date);
-        let (row, best) = self.for_whom(rows, significant, &order, of_everybody, noise)?;
+        let of_everybody = self.best(everybody)?;
+        let noise = everybody.noise(&of_everybody);
+        let (row, best) = self.for_whom(&rows, significant, of_everybody, noise)?;
         let named = &self.table.links[self.link].rows[row];
-        let (earliest, latest) = self.dates(&rows[row], &order, best);
-        let shift = self.shift(named, &rows[row], best.date);
+        let (earliest, latest) = self.dates(&rows[row], &best);
+        let shift = self.shift(named, &rows[row], &best);
         let outside = self.outside(row, best.date);
         let is_same = |shift: &Shift| shift.effect_interval.contains(self.no_effect(named));
         let also = significant.iter().enumerate().filter(|(other, yes)| **yes && *other != row);
-        let finding = Finding {
+        Some(Finding {
             measure: self.table.links[self.link].measure.clone(),
             segment: named.segment.clone(),
             at: self.time(best.date),
@@ -76,9 +65,8 @@ impl Part<'_> {
                 .filter_map(|(other, _)| self.table.links[self.link].rows[other].segment.clone())
                 .collect(),
             p_value,
-            searched: (self.time(0), self.time(self.range.len())),
-        };
-        Some((finding, self.range.start + best.date))
+            compared: (self.time(0), self.time(self.range.len())),
+        })
     }
 
     /// The row that explains most; everybody, unless a segment explains clearly more.
@@ -86,77 +74,46 @@ impl Part<'_> {
         &self,
         rows: &[Ready],
         significant: &[bool],
-        order: &[usize],
-        of_everybody: Best,
+        of_everybody: Fit,
         noise: f64,
-    ) -> Option<(usize, Best)> {
+    ) -> Option<(usize, Fit)> {
         let handicap = noise * (FOR_A_NAME + 2.0 * (rows.len() as f64).ln());
         let everybody = significant.first()?.then_some((0, of_everybody));
         let mut found = everybody;
-        let mut highest = everybody.map_or(f64::NEG_INFINITY, |(_, best)| best.explained + handicap);
+        let mut highest = everybody.map_or(f64::NEG_INFINITY, |(_, best)| best.explained() + handicap);
         for (row, ready) in rows.iter().enumerate().skip(1).filter(|(row, _)| significant[*row]) {
-            let Some(best) = self.best(ready, order) else { continue };
-            if best.explained > highest {
-                highest = best.explained;
+            let Some(best) = self.best(ready) else { continue };
+            if best.explained() > highest {
+                highest = best.explained();
                 found = Some((row, best));
             }
         }
         found
     }
 
-    fn best(&self, ready: &Ready, order: &[usize]) -> Option<Best> {
-        let mut best: Option<Best> = None;
-        ready.explained(order, self.least, |date, explained| {
-            if best.is_none_or(|held| explained > held.explained) {
-                best = Some(Best { date, explained });
-            }
-        });
-        best
-    }
-
-    /// The variance of one observation when the change is taken out, between buckets: days that differ as a whole
-    /// count as few observations.
-    fn noise(&self, ready: &Ready, date: usize) -> f64 {
-        let (before, after, sum) = divide(ready, date);
-        if before <= 0.0 || after <= 0.0 {
-            return f64::MIN_POSITIVE;
-        }
-        let (low, high) = (sum / before, -sum / after);
-        let mut squares = 0.0;
-        for (place, (count, rest)) in ready.counts.iter().zip(&ready.rest).enumerate() {
-            squares += (rest - count * if place < date { low } else { high }).powi(2);
-        }
-        let buckets = ready.counts.iter().filter(|count| **count > 0.0).count() as f64;
-        let fitted = 1.0 + self.season as f64;
-        // Where the change explains all there is, some noise must be left to divide by.
-        (squares / ready.total * buckets / (buckets - fitted).max(1.0)).max(f64::MIN_POSITIVE)
+    fn best(&self, ready: &Ready) -> Option<Fit> {
+        let better = |a: Fit, b: Fit| if b.explained() > a.explained() { b } else { a };
+        ready.fits(self.least).into_iter().reduce(better)
     }
 
     /// The dates that are not excluded.
-    fn dates(&self, ready: &Ready, order: &[usize], best: Best) -> (usize, usize) {
-        let least = best.explained - 2.0 * EXCLUDED * self.noise(ready, best.date);
-        let (mut earliest, mut latest) = (best.date, best.date);
-        ready.explained(order, self.least, |date, explained| {
-            if explained >= least {
-                earliest = earliest.min(date);
-                latest = latest.max(date);
-            }
-        });
-        (earliest, latest)
+    fn dates(&self, ready: &Ready, best: &Fit) -> (usize, usize) {
+        let least = best.explained() - 2.0 * EXCLUDED * ready.noise(best);
+        let fits = ready.fits(self.least);
+        let dates = fits.iter().filter(|fit| fit.explained() >= least).map(|fit| fit.date);
+        dates.fold((best.date, best.date), |(earliest, latest), date| (earliest.min(date), latest.max(date)))
     }
 
-    fn shift(&self, row: &Row, ready: &Ready, date: usize) -> Shift {
-        let (before, after, sum) = divide(ready, date);
-        let step = -sum / after - sum / before;
-        let half = WIDTH * (self.noise(ready, date) * (1.0 / before + 1.0 / after)).sqrt();
-        let interval = Interval::around(step, half, CONFIDENCE);
+    fn shift(&self, row: &Row, ready: &Ready, fit: &Fit) -> Shift {
+        let half = WIDTH * (ready.noise(fit) / fit.weight).sqrt();
+        let interval = Interval::around(fit.step, half, CONFIDENCE);
         let (effect, effect_interval) = if self.is_ratio(row) {
             let ends = Interval { low: interval.low.exp2(), high: interval.high.exp2(), ..interval };
-            (step.exp2(), ends)
+            (fit.step.exp2(), ends)
         } else {
-            (step, interval)
+            (fit.step, interval)
         };
-        let middle = self.range.start + date;
+        let middle = self.range.start + fit.date;
         Shift {
             before: side(&row.told, self.range.start..middle),
             after: side(&row.told, middle..self.range.end),
@@ -172,9 +129,8 @@ impl Part<'_> {
         named.segment.as_ref()?;
         let outside = everybody.without(named);
         let ready = Ready::of(&outside, &self.range, self.season);
-        let (before, after, _) = divide(&ready, date);
-        let enough = before.min(after) >= self.least.observations.max(1.0);
-        enough.then(|| self.shift(&outside, &ready, date))
+        let fit = ready.fits(self.least).into_iter().find(|fit| fit.date == date)?;
+        Some(self.shift(&outside, &ready, &fit))
     }
 
     fn is_ratio(&self, row: &Row) -> bool {
@@ -189,12 +145,6 @@ impl Part<'_> {
         let bucket = self.table.first + (self.range.start + date) as i64;
         Timestamp(bucket.saturating_mul(self.table.bucket_millis))
     }
-}
-
-/// Observations before and after a date, and what the deviations before it add up to.
-fn divide(ready: &Ready, date: usize) -> (f64, f64, f64) {
-    let before: f64 = ready.counts[..date].iter().sum();
-    (before, ready.total - before, ready.rest[..date].iter().sum())
 }
 
 impl Row {

@@ -7,8 +7,10 @@
 //! **How.** The statistic of a series at a date is the squared cumulative sum of deviations from the mean (CUSUM; Page
 //! 1954, as a retrospective scan: Csörgő & Horváth, *Limit Theorems in Change-Point Analysis*, 1997), divided by its
 //! variance. The variance is taken between buckets, so that a day which differs from others as a whole does not make
-//! its observations look like so many independent ones. Times are compared on a logarithmic scale unless asked
-//! otherwise: waits are multiples of each other, and a few endless ones do not hide the rest.
+//! its observations look like so many independent ones. It is taken in parts of every length (seeded intervals; Kovács,
+//! Bühlmann, Li & Munk 2023), so that what broke and was mended does not hide itself. Times are compared on a
+//! logarithmic scale unless asked otherwise: waits are multiples of each other, and a few endless ones do not hide the
+//! rest.
 //!
 //! **When it is found.** The order of the buckets is shuffled, for all series alike, as often as [`Scan::permutations`]
 //! says, and the highest statistic of all series, segments and dates is noted each time. Without a change each order is
@@ -22,15 +24,17 @@
 //! preferred to everybody only where it explains clearly more than chance could among so many names. What happened
 //! outside of the segment stands beside it.
 //!
-//! **Since when.** The date is where the change explains most, the range around it is what a likelihood ratio does not
+//! **Since when.** The date is where the change, fitted beside the season, explains most; the range around it is what a likelihood ratio does not
 //! exclude at 95 % (the limit law `(1 − e^{−x})²` of Yao 1987). A link that changed is searched again before and after
-//! (binary segmentation, Vostrikova 1981); the level holds for each such search.
+//! (binary segmentation, Vostrikova 1981), at a quarter of the level each time: for a link that changed once, the
+//! probability that any further change is found is at most the level again.
 
 mod describe;
 mod locate;
 mod permute;
 mod scan;
 mod series;
+mod statistic;
 
 use elate_delight::Interval;
 use elate_domain::Timestamp;
@@ -157,8 +161,8 @@ pub struct Finding {
     pub also: Vec<Segment>,
     /// The p-value, corrected for all links, segments and dates of the search.
     pub p_value: f64,
-    /// From when to when this search looked.
-    pub searched: (Timestamp, Timestamp),
+    /// From when to when the two sides are: from the change of the link before to the one after, if there are.
+    pub compared: (Timestamp, Timestamp),
 }
 
 /// What was searched.
@@ -192,9 +196,7 @@ pub struct Changes {
 /// Looks for changes in all links of a summary. Deterministic.
 pub fn find(summary: &Summary, scan: &Scan) -> Changes {
     let table = series::Table::of(summary, scan);
-    let mut findings = Vec::new();
-    let links: Vec<usize> = (0..table.links.len()).collect();
-    scan::search(&table, scan, &links, 0..table.buckets, scan::DEPTH, &mut findings);
+    let mut findings = scan::find(&table, scan);
     findings.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.measure.cmp(&b.measure)));
     Changes { findings, searched: table.searched }
 }

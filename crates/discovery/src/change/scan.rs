@@ -1,177 +1,141 @@
-//! The search: the highest statistic of all links, segments and dates, against the same in shuffled orders.
+//! The search: the highest statistic of all links, segments, parts and dates, against the same in shuffled orders.
 
 use std::ops::Range;
 
 use crate::change::permute::{Chance, shuffle};
-use crate::change::series::{Row, Table};
+use crate::change::series::Table;
+use crate::change::statistic::{Least, Peak, Ready, Sums, parts};
 use crate::change::{Finding, Scan, locate};
 
-/// How often a part is divided again.
-pub(super) const DEPTH: u32 = 3;
-
-/// A row within a range of buckets, made ready for the statistic.
-#[derive(Debug)]
-pub(super) struct Ready {
-    pub(super) counts: Vec<f64>,
-    /// Sums without what the mean of their phase would make.
-    pub(super) rest: Vec<f64>,
-    /// All observations.
-    pub(super) total: f64,
-    /// The variance of one observation, taken between buckets.
-    variance: f64,
-}
-
-/// Where a side of a change would be too small.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Least {
-    pub(super) buckets: usize,
-    pub(super) observations: f64,
-}
-
-impl Ready {
-    pub(super) fn of(row: &Row, range: &Range<usize>, season: usize) -> Self {
-        let counts = row.counts[range.clone()].to_vec();
-        let sums = &row.sums[range.clone()];
-        let phases = season.min(counts.len()).max(1);
-        let mut means = vec![(0.0, 0.0); phases];
-        for (place, (count, sum)) in counts.iter().zip(sums).enumerate() {
-            let phase = &mut means[place % phases];
-            phase.0 += count;
-            phase.1 += sum;
-        }
-        let mut rest = Vec::with_capacity(counts.len());
-        for (place, (count, sum)) in counts.iter().zip(sums).enumerate() {
-            let (all, of_all) = means[place % phases];
-            rest.push(if all > 0.0 { sum - count * of_all / all } else { 0.0 });
-        }
-        let total: f64 = counts.iter().sum();
-        let squares: f64 = rest.iter().map(|rest| rest * rest).sum();
-        Self { counts, rest, total, variance: if total > 0.0 { squares / total } else { 0.0 } }
-    }
-
-    /// At each date that leaves enough on both sides, how much of the squares a change there explains: `f(date,
-    /// explained)`. Buckets come in this order.
-    pub(super) fn explained(&self, order: &[usize], least: Least, mut f: impl FnMut(usize, f64)) {
-        let mut sum = 0.0;
-        let mut before = 0.0;
-        let last = self.counts.len().saturating_sub(least.buckets);
-        for (place, bucket) in order.iter().enumerate() {
-            sum += self.rest[*bucket];
-            before += self.counts[*bucket];
-            let (date, after) = (place + 1, self.total - before);
-            let is_inside = date >= least.buckets && date <= last;
-            if is_inside && before >= least.observations && after >= least.observations {
-                f(date, sum * sum * self.total / (before * after));
-            }
-        }
-    }
-
-    /// The highest statistic in this order.
-    fn peak(&self, order: &[usize], least: Least) -> f64 {
-        if self.variance <= 0.0 {
-            return 0.0;
-        }
-        let mut peak: f64 = 0.0;
-        self.explained(order, least, |_, explained| peak = peak.max(explained));
-        peak / self.variance
-    }
-}
+/// How often a part is divided again: up to seven changes a link.
+const DEPTH: u32 = 2;
 
 /// A link of a search.
 struct Searched {
     link: usize,
     rows: Vec<Ready>,
-    /// The statistic of each row.
-    observed: Vec<f64>,
+    /// The highest statistic of each row.
+    observed: Vec<Peak>,
     /// The highest statistic of its rows in each shuffled order.
     shuffled: Vec<f64>,
 }
 
 impl Searched {
-    fn highest(&self) -> f64 {
-        self.observed.iter().copied().fold(0.0, f64::max)
+    fn highest(&self) -> Peak {
+        let higher = |a: Peak, b: &Peak| if b.statistic > a.statistic { *b } else { a };
+        self.observed.iter().fold(Peak::default(), higher)
     }
 }
 
-/// Searches these links in a range of buckets, and what is before and after a change again.
-pub(super) fn search(
-    table: &Table,
-    scan: &Scan,
-    links: &[usize],
-    range: Range<usize>,
-    depth: u32,
-    findings: &mut Vec<Finding>,
-) {
-    let least = Least { buckets: scan.least_buckets.max(1), observations: scan.least_observations as f64 };
-    if links.is_empty() || range.len() < 2 * least.buckets || scan.permutations == 0 {
-        return;
+/// A change of a link, before it is known for whom and by how much.
+#[derive(Debug)]
+struct Raw {
+    link: usize,
+    /// As a place in the table.
+    date: usize,
+    /// Which rows changed by themselves.
+    significant: Vec<bool>,
+    p_value: f64,
+}
+
+/// Searches all links.
+pub(super) fn find(table: &Table, scan: &Scan) -> Vec<Finding> {
+    let links: Vec<usize> = (0..table.links.len()).collect();
+    let search = Search { table, scan, least: least(scan) };
+    let mut raw = Vec::new();
+    search.range(&links, 0..table.buckets, scan.level, DEPTH, &mut raw);
+    raw.sort_by_key(|raw| (raw.link, raw.date));
+    let mut findings = Vec::with_capacity(raw.len());
+    for (place, change) in raw.iter().enumerate() {
+        // A change is looked at from the one before to the one after.
+        let neighbour = |place: Option<usize>| {
+            place.and_then(|place| raw.get(place)).filter(|other| other.link == change.link)
+        };
+        let begin = neighbour(place.checked_sub(1)).map_or(0, |other| other.date);
+        let end = neighbour(Some(place + 1)).map_or(table.buckets, |other| other.date);
+        let season = search.season(&(begin..end));
+        let part =
+            locate::Part { table, scan, link: change.link, range: begin..end, season, least: search.least };
+        findings.extend(part.locate(&change.significant, change.p_value));
     }
-    let season = if range.len() >= 2 * table.searched.season { table.searched.season } else { 1 };
-    let mut searched = observe(table, links, &range, season, least);
-    let seed = scan.seed ^ (range.start as u64) << 32 ^ range.end as u64;
-    permute(&mut searched, scan, season, range.len(), least, Chance::new(seed));
-    // Step-down: the strongest link is held against all, the next against all but that one, and so on.
-    searched.sort_by(|a, b| b.highest().total_cmp(&a.highest()));
-    let remaining = remaining_maxima(&searched, scan.permutations as usize);
-    let mut p_value: f64 = 0.0;
-    for (held, against) in searched.iter().zip(&remaining) {
-        let chance = |statistic: f64| share_above(against, statistic);
-        p_value = p_value.max(chance(held.highest()));
-        if p_value > scan.level {
-            break;
+    findings
+}
+
+fn least(scan: &Scan) -> Least {
+    Least { buckets: scan.least_buckets.max(1), observations: scan.least_observations as f64 }
+}
+
+struct Search<'a> {
+    table: &'a Table,
+    scan: &'a Scan,
+    least: Least,
+}
+
+impl Search<'_> {
+    fn season(&self, range: &Range<usize>) -> usize {
+        let season = self.table.searched.season;
+        if range.len() >= 2 * season { season } else { 1 }
+    }
+
+    /// Searches these links in a range of buckets, and those that changed before and after that again.
+    fn range(&self, links: &[usize], range: Range<usize>, level: f64, depth: u32, raw: &mut Vec<Raw>) {
+        let can_be_found = level * f64::from(self.scan.permutations + 1) >= 1.0;
+        if links.is_empty() || range.len() < 2 * self.least.buckets || !can_be_found {
+            return;
         }
-        let significant: Vec<bool> =
-            held.observed.iter().map(|statistic| chance(*statistic) <= scan.level).collect();
-        let part = locate::Part { table, scan, link: held.link, range: range.clone(), season, least };
-        let Some((finding, date)) = part.locate(&held.rows, &significant, p_value) else { continue };
-        findings.push(finding);
-        if depth > 0 {
-            for side in [range.start..date, date..range.end] {
-                search(table, scan, &[held.link], side, depth - 1, findings);
+        let searched = self.statistics(links, &range);
+        let remaining = remaining_maxima(&searched, self.scan.permutations as usize);
+        let mut p_value: f64 = 0.0;
+        for (held, against) in searched.iter().zip(&remaining) {
+            let highest = held.highest();
+            p_value = p_value.max(share_above(against, highest.statistic));
+            if p_value > level {
+                break;
+            }
+            let is_significant = |peak: &Peak| share_above(against, peak.statistic) <= level;
+            let significant = held.observed.iter().map(is_significant).collect();
+            let date = range.start + highest.date;
+            raw.push(Raw { link: held.link, date, significant, p_value });
+            if depth > 0 {
+                for side in [range.start..date, date..range.end] {
+                    // Two at a quarter, four at a sixteenth …: all of them together at no more than the level.
+                    self.range(&[held.link], side, level / 4.0, depth - 1, raw);
+                }
             }
         }
     }
-}
 
-fn observe(
-    table: &Table,
-    links: &[usize],
-    range: &Range<usize>,
-    season: usize,
-    least: Least,
-) -> Vec<Searched> {
-    let in_order: Vec<usize> = (0..range.len()).collect();
-    let mut searched = Vec::with_capacity(links.len());
-    for link in links {
-        let rows: Vec<Ready> =
-            table.links[*link].rows.iter().map(|row| Ready::of(row, range, season)).collect();
-        let observed = rows.iter().map(|row| row.peak(&in_order, least)).collect();
-        searched.push(Searched { link: *link, rows, observed, shuffled: Vec::new() });
-    }
-    searched
-}
-
-/// Notes the highest statistic of each link in each shuffled order. All links see the same orders, so that what they
-/// share (the same customers on the same days) stays shared.
-fn permute(
-    searched: &mut [Searched],
-    scan: &Scan,
-    season: usize,
-    buckets: usize,
-    least: Least,
-    mut chance: Chance,
-) {
-    let mut order: Vec<usize> = (0..buckets).collect();
-    for _ in 0..scan.permutations {
-        shuffle(&mut order, season, &mut chance);
-        for held in searched.iter_mut() {
-            let highest = held.rows.iter().map(|row| row.peak(&order, least)).fold(0.0, f64::max);
-            held.shuffled.push(highest);
+    /// The statistics of these links, the strongest link first, as they are and in shuffled orders. All links see the
+    /// same orders, so that what they share (the same customers on the same days) stays shared.
+    fn statistics(&self, links: &[usize], range: &Range<usize>) -> Vec<Searched> {
+        let season = self.season(range);
+        let parts = parts(range.len(), self.least);
+        let mut order: Vec<usize> = (0..range.len()).collect();
+        let mut sums = Sums::default();
+        let mut searched = Vec::with_capacity(links.len());
+        for link in links {
+            let rows = self.table.links[*link].rows.iter().map(|row| Ready::of(row, range, season));
+            let rows: Vec<Ready> = rows.collect();
+            let observed = rows.iter().map(|row| row.peak(&order, &parts, self.least, &mut sums)).collect();
+            searched.push(Searched { link: *link, rows, observed, shuffled: Vec::new() });
         }
+        let seed = self.scan.seed ^ ((range.start as u64) << 32) ^ range.end as u64;
+        let mut chance = Chance::new(seed);
+        for _ in 0..self.scan.permutations {
+            shuffle(&mut order, season, &mut chance);
+            for held in &mut searched {
+                let statistic = |row: &Ready| row.peak(&order, &parts, self.least, &mut sums).statistic;
+                let highest = held.rows.iter().map(statistic).fold(0.0, f64::max);
+                held.shuffled.push(highest);
+            }
+        }
+        searched.sort_by(|a, b| b.highest().statistic.total_cmp(&a.highest().statistic));
+        searched
     }
 }
 
-/// For each link, the highest statistics in shuffled orders of it and all weaker links.
+/// For each link, the highest statistics in shuffled orders of it and all weaker links: the strongest is held against
+/// all, the next against all but that one, and so on (step-down).
 fn remaining_maxima(searched: &[Searched], permutations: usize) -> Vec<Vec<f64>> {
     let mut highest = vec![0.0_f64; permutations];
     let mut remaining = Vec::with_capacity(searched.len());

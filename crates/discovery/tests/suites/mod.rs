@@ -155,8 +155,11 @@ fn times(tally: &mut Tally, report: &Report, expected: &Value) {
     seconds(tally, "duration", report.seconds.as_ref(), &expected["case_duration_seconds"]);
 }
 
+/// The name of a number of [`Seconds`], and how to get it.
+type Reading<T> = (&'static str, fn(&Seconds) -> T);
+
 fn seconds(tally: &mut Tally, what: &str, got: Option<&Seconds>, expected: &Value) {
-    let exact: [(&str, fn(&Seconds) -> Option<f64>); 5] = [
+    let exact: [Reading<Option<f64>>; 5] = [
         ("mean", |seconds| Some(seconds.mean)),
         ("min", |seconds| Some(seconds.least)),
         ("max", |seconds| Some(seconds.most)),
@@ -168,8 +171,7 @@ fn seconds(tally: &mut Tally, what: &str, got: Option<&Seconds>, expected: &Valu
             tally.near(|| format!("{what}, {name}"), got.and_then(of), expected, 1e-9);
         }
     }
-    let sketched: [(&str, fn(&Seconds) -> f64); 2] =
-        [("median", |seconds| seconds.median), ("p90", |seconds| seconds.p90)];
+    let sketched: [Reading<f64>; 2] = [("median", |seconds| seconds.median), ("p90", |seconds| seconds.p90)];
     for (name, of) in sketched {
         if let Some(expected) = expected.get(name) {
             let error = got.map_or(0.0, |seconds| seconds.quantile_error);
