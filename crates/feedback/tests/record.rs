@@ -279,12 +279,12 @@ proptest! {
         mut records in prop::collection::vec(any_feedback(), 1..8),
         order in any::<prop::sample::Index>(),
     ) {
-        for place in 0..records.len() {
+        for (place, record) in records.iter_mut().enumerate() {
             // Few ids, so that many records are states of one answer.
-            records[place].submission_id = format!("s{}", place % 2);
-            records[place].survey = String::new();
-            records[place].question = "q".to_owned();
-            records[place].submitted_at = Timestamp(place as i64 / 3);
+            record.submission_id = format!("s{}", place % 2);
+            record.survey = String::new();
+            record.question = "q".to_owned();
+            record.submitted_at = Timestamp(place as i64 / 3);
         }
         let mut one = Ledger::new(10);
         for record in &records {
