@@ -40,6 +40,25 @@ impl RedisOptions {
     }
 }
 
+/// What names the nodes of a cluster, and what each of them is reached by.
+const CLUSTERS: [(&str, &str); 2] = [("redis-cluster://", "redis://"), ("rediss-cluster://", "rediss://")];
+
+impl RedisOptions {
+    /// As a setting says it: `redis://host:6379/0` is one server, `redis-cluster://user:password@one:6379,two:6379` are
+    /// nodes of a cluster, of which any will do; with `rediss` under TLS.
+    pub fn of(setting: &str) -> Self {
+        for (cluster, single) in CLUSTERS {
+            let Some(rest) = setting.strip_prefix(cluster) else { continue };
+            let (credential, nodes) = rest.rsplit_once('@').map_or(("", rest), |(user, nodes)| (user, nodes));
+            let at = if credential.is_empty() { "" } else { "@" };
+            let nodes = nodes.trim_end_matches('/').split(',').map(str::trim).filter(|node| !node.is_empty());
+            let urls = nodes.map(|node| format!("{single}{credential}{at}{node}")).collect();
+            return Self { urls, cluster: true, ..Self::single("") };
+        }
+        Self::single(setting)
+    }
+}
+
 impl std::fmt::Debug for RedisOptions {
     /// Without the URLs, which may hold passwords.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -60,4 +79,24 @@ fn stream_key(prefix: &str, generation: &str, partition: Partition, erasures: u6
 /// Where the stream ends, as text.
 fn end_key(stream: &str) -> String {
     format!("{stream}:end")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RedisOptions;
+
+    #[test]
+    fn a_setting_names_one_server_or_the_nodes_of_a_cluster() {
+        for (setting, cluster, urls) in [
+            ("redis://one:6379/0", false, vec!["redis://one:6379/0"]),
+            ("redis-cluster://one:6379,two:6380/", true, vec!["redis://one:6379", "redis://two:6380"]),
+            ("rediss-cluster://u:p@one, two", true, vec!["rediss://u:p@one", "rediss://u:p@two"]),
+        ] {
+            let options = RedisOptions::of(setting);
+            assert_eq!(
+                (options.cluster, options.urls),
+                (cluster, urls.into_iter().map(str::to_owned).collect())
+            );
+        }
+    }
 }

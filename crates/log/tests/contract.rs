@@ -204,9 +204,36 @@ async fn what_was_committed_and_never_published_is_found() {
     }
 }
 
+/// Another process hears of records by Redis, or by a cluster, long before it looks at SQL again.
+async fn news_come_over_redis(cluster: bool) {
+    let seldom = Duration::from_secs(60);
+    let Some((fixture, _redis)) = support::with_own_redis(cluster, seldom).await else { return };
+    let other = fixture.another().await;
+    let places: Vec<_> = (0..4).map(|partition| (Partition(partition), Offset(0))).collect();
+    let mut follow = other.log.follow(&places, "").await.unwrap();
+    // One look at SQL comes at the start; what is appended after it can come over Redis alone.
+    let begun = tokio::time::Instant::now();
+    for i in 0..5 {
+        for partition in 0..4 {
+            append(&fixture, &[(partition, i, 1)]).await;
+            records_up_to(&mut follow, Partition(partition), i + 1).await;
+        }
+    }
+    assert!(begun.elapsed() < seldom, "{:?}", begun.elapsed());
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn redis_may_stop_and_come_back() {
-    let Some((fixture, mut redis)) = support::with_own_redis().await else { return };
+async fn news_come_over_one_redis() {
+    news_come_over_redis(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn news_come_over_a_redis_cluster() {
+    news_come_over_redis(true).await;
+}
+
+async fn redis_may_stop_and_come_back(cluster: bool) {
+    let Some((fixture, mut redis)) = support::with_own_redis(cluster, support::POLL).await else { return };
     let other = fixture.another().await;
     let mut follow = other.log.follow(&[(Partition(0), Offset(0))], "").await.unwrap();
     let mut at = 0;
@@ -221,4 +248,14 @@ async fn redis_may_stop_and_come_back() {
             _ => redis.restart().await,
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_redis_may_stop_and_come_back() {
+    redis_may_stop_and_come_back(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_cluster_may_stop_and_come_back() {
+    redis_may_stop_and_come_back(true).await;
 }

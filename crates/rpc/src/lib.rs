@@ -29,6 +29,7 @@ pub mod edge;
 pub mod error;
 pub mod health;
 pub mod layers;
+pub mod memory;
 mod methods;
 pub mod metrics;
 pub mod rate;

@@ -74,6 +74,9 @@ impl Settings for ProcessSettings {
         if self.tls.cert_file.is_some() != self.tls.key_file.is_some() {
             add("tls", "needs both cert_file and key_file, or neither");
         }
+        if self.events.tls.cert_file.is_some() != self.events.tls.key_file.is_some() {
+            add("events.tls", "needs both cert_file and key_file, or neither");
+        }
         if self.tls.client_ca_file.is_some() && self.tls.cert_file.is_none() {
             add("tls.client_ca_file", "needs cert_file and key_file");
         }
@@ -142,7 +145,8 @@ impl DatabaseSettings {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RedisSettings {
-    /// `redis://host:6379/0`; empty keeps the tail in this process.
+    /// `redis://host:6379/0`, or `redis-cluster://one:6379,two:6379` for nodes of a Redis Cluster; empty keeps the tail
+    /// in this process.
     pub url: Secret,
 }
 

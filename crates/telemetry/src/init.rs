@@ -47,6 +47,14 @@ const BYTES: &[f64] = &[256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262_144.0, 1_04
 /// Upper ends of the buckets of counts, such as the messages of a batch.
 const COUNTS: &[f64] = &[1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 10_000.0];
 
+/// Which spans are exported, whatever log lines are written: a trace must not have holes because the log is quiet. The
+/// exporters' own connections are left out, or each export would cause the next one.
+const SPANS: &str = "info,hyper=off,tonic=off,h2=off,tower=off,opentelemetry=off";
+
+fn exports_traces(config: &Config) -> bool {
+    config.otlp.endpoint.is_some() && config.otlp.traces
+}
+
 /// What was installed. Keep it until the end of the process, and then call [`Guard::shutdown`].
 pub struct Guard {
     prometheus: Prometheus,
@@ -133,7 +141,7 @@ pub fn init(config: &Config, service: &'static str, version: &'static str) -> Re
     let spans = tracing_opentelemetry::layer().with_tracer(tracer.tracer(service));
     tracing_subscriber::registry()
         .with(lines.with_filter(filter()?))
-        .with(spans.with_filter(filter()?))
+        .with(spans.with_filter(if exports_traces(config) { SPANS.parse()? } else { filter()? }))
         .with(bridge)
         .try_init()?;
 

@@ -4,6 +4,8 @@
 //!   `scripts/services.sh` started; [`private`] starts whole servers of a test's own, for tests that break them.
 //! * [`smtp`] and [`webhook`] are the outside world of the notifications service: they take what is sent to them,
 //!   keep it, and fail as told.
+//! * [`certificates`] makes authorities and certificates that nobody else trusts.
+//! * [`otlp`] is a collector of telemetry that keeps what it is sent.
 //! * [`process`] runs the binaries of this workspace and kills them without mercy.
 //! * [`eventually()`] is the only place where a test waits.
 //! * [`mod@reference`] finds the reference data sets, which live outside the repository.
@@ -22,8 +24,10 @@
     reason = "helpers for tests: they fail by panicking and tell of skipped tests on stderr"
 )]
 
+pub mod certificates;
 mod environment;
 pub mod eventually;
+pub mod otlp;
 pub mod ports;
 pub mod postgres;
 pub mod private;

@@ -131,11 +131,33 @@ impl Redis {
     /// # Panics
     /// When it does not start.
     pub async fn start() -> Option<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts a Redis Cluster of one node that holds all slots. `None`, after a line that says so, where Redis is not
+    /// installed.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_cluster() -> Option<Self> {
+        let bus = free_port().to_string();
+        let server = Self::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus]).await?;
+        assert_eq!(server.say("CLUSTER ADDSLOTSRANGE 0 16383").await.as_deref(), Some("+OK"));
+        eventually(START, || async {
+            // Keys of a cluster that has not found itself yet are refused.
+            server.say("GET ready").await.is_some_and(|answer| answer == "$-1")
+        })
+        .await;
+        Some(server)
+    }
+
+    async fn start_with(arguments: &[&str]) -> Option<Self> {
         let program = setting_or_skip(REDIS_SERVER, "the Redis program")?;
         let folder = tempfile::Builder::new().prefix("elate-redis-").tempdir().expect("a temporary folder");
         let port = free_port();
         let process = Recipe::new(program)
             .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no"])
+            .args(arguments.iter().copied())
             .folder(folder.path())
             .spawn()
             .expect("start redis-server");
@@ -254,6 +276,17 @@ mod tests {
         let kept: i32 =
             sqlx::query_scalar("SELECT n FROM kept").fetch_one(&mut connection).await.expect("read");
         assert_eq!(kept, 42);
+    }
+
+    #[tokio::test]
+    async fn a_cluster_of_one_node_takes_keys_and_keeps_its_slots_over_a_restart() {
+        let Some(mut server) = Redis::start_cluster().await else { return };
+        assert_eq!(server.say("SET k v").await.as_deref(), Some("+OK"));
+        server.restart().await;
+        crate::eventually(super::START, || async {
+            server.say("GET k").await.is_some_and(|answer| answer == "$-1")
+        })
+        .await;
     }
 
     #[tokio::test]

@@ -90,7 +90,7 @@ async fn open(settings: &EventsSettings, dependencies: &Dependencies) -> anyhow:
     };
     let options = elate_log::Options {
         partitions,
-        redis: dependencies.redis.as_ref().map(|url| RedisOptions::single(url.reveal())),
+        redis: dependencies.redis.as_ref().map(|url| RedisOptions::of(url.reveal())),
         ..elate_log::Options::default()
     };
     let log = Log::open(dependencies.database.clone(), Arc::clone(&dependencies.clock), options)

@@ -20,15 +20,14 @@ use crate::config::{DeliverySettings, NotificationsSettings};
 use crate::delivery::channels::Channels;
 use crate::delivery::definitions::Cache;
 use crate::delivery::secrets::Variables;
-use crate::delivery::{Context, Dispatcher};
+use crate::delivery::trust::Trust;
+use crate::delivery::{self, Context, Dispatcher};
 use crate::grpc::Grpc;
 use crate::metrics;
 use crate::model::Notifications;
 use crate::store::{Migrator, Store};
 use crate::unsubscribe::{self, Links};
 
-/// The lane of receipts.
-const DELIVERY_LANE: &str = "notifications-delivery";
 /// The lane of commands.
 const COMMAND_LANE: &str = "notifications-command";
 
@@ -58,6 +57,8 @@ pub struct Parts {
     pub delivery: DeliverySettings,
     /// What channels take from the environment.
     pub variables: Variables,
+    /// Whose word counts for the certificates of mail servers.
+    pub trust: Trust,
     /// Signs unsubscribe links.
     pub links: Links,
     /// The time.
@@ -80,13 +81,18 @@ impl Engine {
         .build()?;
         let context = Context {
             definitions: Cache::new(store.clone()),
-            channels: Channels::new(store.clone(), parts.delivery.clone(), parts.variables.clone()),
+            channels: Channels::new(
+                store.clone(),
+                parts.delivery.clone(),
+                parts.variables.clone(),
+                parts.trust,
+            ),
             variables: parts.variables,
             links: parts.links,
             clock: parts.clock,
         };
         let ownership = consumer.ownership();
-        let receipts = consumer.lane(DELIVERY_LANE);
+        let receipts = consumer.lane(delivery::LANE);
         let dispatcher =
             Dispatcher::new(store, receipts, ownership.clone(), Arc::new(context), parts.delivery);
         Ok(Self { commands: consumer.lane(COMMAND_LANE), consumer, dispatcher, ownership })
@@ -153,6 +159,7 @@ impl Component for NotificationsComponent {
             log: Arc::new(GrpcLog::new(events.clone())),
             member: elate_consumer::member_name(&dependencies.database),
             consumer: settings.consumer,
+            trust: Trust::load(settings.delivery.smtp_ca_file.as_deref())?,
             delivery: settings.delivery,
             variables: Variables::new(settings.variables, &settings.secrets_folder.0),
             links: links.clone(),

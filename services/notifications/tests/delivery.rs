@@ -64,7 +64,7 @@ async fn a_mail_that_is_refused_for_now_goes_later_and_one_refused_for_good_does
     let busy = world.ask(world.customer("busy@example.com"), "email", "hello");
     let gone = world.ask(world.customer("gone@example.com"), "email", "hello");
     let failed = world.until(&gone, "failed").await;
-    assert_eq!((failed.reason.as_str(), failed.attempts), ("smtp_550", 1));
+    assert_eq!((failed.reason.as_str(), failed.attempts), ("hard_bounce", 1));
     let retrying = world.until(&busy, "retrying").await;
     let wait = retrying.next_at.unwrap().millis_since(noon());
     assert!((60_000..=66_000).contains(&wait), "{wait}");

@@ -98,3 +98,32 @@ pub struct NotificationReceipt {
     #[serde(default)]
     pub topic: String,
 }
+
+/// A command: write no more to the customer's address on a channel, or write to it again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuppressionSet {
+    /// Channel manifest; empty stands for all addresses of the customer.
+    #[serde(default)]
+    pub channel: String,
+    /// Suppressed or lifted.
+    pub suppressed: bool,
+    /// Why, for the record.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// From here on nothing is sent to an address of the customer, or something is again. It tells; it commands nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuppressionChanged {
+    /// The channel whose address it is; empty where all addresses were meant.
+    #[serde(default)]
+    pub channel: String,
+    /// Suppressed or lifted.
+    pub suppressed: bool,
+    /// `hard_bounce`, or what the operator gave as a reason.
+    #[serde(default)]
+    pub reason: String,
+    /// What the provider said.
+    #[serde(default)]
+    pub detail: String,
+}

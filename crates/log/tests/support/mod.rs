@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use elate_domain::{Clock, ManualClock, Offset, Partition, Timestamp};
@@ -11,6 +12,9 @@ use elate_testkit::private::Redis;
 use futures::StreamExt;
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 use tokio::task::JoinSet;
+
+/// How often SQL is looked at as a rule.
+pub(crate) const POLL: Duration = Duration::from_millis(200);
 
 struct Migrator;
 
@@ -56,7 +60,8 @@ pub(crate) struct Fixture {
     pub(crate) clock: Arc<ManualClock>,
     dsn: Dsn,
     redis: Option<Arc<Redis>>,
-    redis_url: Option<String>,
+    tail: Option<RedisOptions>,
+    poll: Duration,
     _tasks: JoinSet<()>,
     _folder: Arc<tempfile::TempDir>,
 }
@@ -66,28 +71,29 @@ impl Fixture {
         name: String,
         dsn: Dsn,
         clock: Arc<ManualClock>,
-        redis_url: Option<String>,
+        tail: Option<RedisOptions>,
+        poll: Duration,
         folder: Arc<tempfile::TempDir>,
     ) -> Self {
         let database = Database::connect(&dsn, &DatabaseOptions::default()).await.unwrap();
         database.migrate::<Migrator>().await.unwrap();
-        let redis =
-            redis_url.as_ref().map(|url| RedisOptions { stream_bytes: 2_000, ..RedisOptions::single(url) });
+        let redis = tail.clone();
         // Small rings, so that the tests go through all their edges.
         let options =
-            Options { partitions: 4, ring_bytes: 600, read_bytes: 500, redis, ..Options::default() };
+            Options { partitions: 4, ring_bytes: 600, read_bytes: 500, poll, redis, ..Options::default() };
         let time: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
         let log = Log::open(database.clone(), time, options).await.unwrap();
         let mut tasks = JoinSet::new();
         let running = log.clone();
         tasks.spawn(async move { running.run().await });
-        Self { name, database, log, clock, dsn, redis: None, redis_url, _tasks: tasks, _folder: folder }
+        Self { name, database, log, clock, dsn, redis: None, tail, poll, _tasks: tasks, _folder: folder }
     }
 
     /// The same log as another process sees it.
     pub(crate) async fn another(&self) -> Self {
         let (dsn, clock) = (self.dsn.clone(), Arc::clone(&self.clock));
-        Self::open(self.name.clone(), dsn, clock, self.redis_url.clone(), Arc::clone(&self._folder)).await
+        let (name, tail, folder) = (self.name.clone(), self.tail.clone(), Arc::clone(&self._folder));
+        Self::open(name, dsn, clock, tail, self.poll, folder).await
     }
 
     pub(crate) fn handle(&self) -> Handle {
@@ -114,20 +120,29 @@ async fn databases(folder: &tempfile::TempDir) -> Vec<(&'static str, Dsn)> {
     all
 }
 
-/// SQLite and PostgreSQL, each with the tail in the process alone and with Redis.
+/// Small streams, so that they are trimmed.
+fn tail(server: &Redis, cluster: bool) -> RedisOptions {
+    let setting = if cluster { format!("redis-cluster://{}", server.address()) } else { server.url() };
+    RedisOptions { stream_bytes: 2_000, ..RedisOptions::of(&setting) }
+}
+
+/// SQLite and PostgreSQL, each with the tail in the process alone, with Redis, and with a Redis Cluster.
 pub(crate) async fn fixtures() -> Vec<Fixture> {
     let mut all = Vec::new();
-    for with_redis in [false, true] {
+    for name in ["in-process", "redis", "redis cluster"] {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        for (name, dsn) in databases(&folder).await {
-            let redis = if with_redis { Redis::start().await } else { None };
-            if with_redis && redis.is_none() {
+        for (database, dsn) in databases(&folder).await {
+            let redis = match name {
+                "in-process" => None,
+                "redis" => Redis::start().await,
+                _ => Redis::start_cluster().await,
+            };
+            if name != "in-process" && redis.is_none() {
                 continue;
             }
-            let tail = if with_redis { "redis" } else { "in-process" };
-            let url = redis.as_ref().map(Redis::url);
-            let mut fixture =
-                Fixture::open(format!("{name}, {tail}"), dsn, start(), url, Arc::clone(&folder)).await;
+            let tail = redis.as_ref().map(|server| tail(server, name == "redis cluster"));
+            let name = format!("{database}, {name}");
+            let mut fixture = Fixture::open(name, dsn, start(), tail, POLL, Arc::clone(&folder)).await;
             fixture.redis = redis.map(Arc::new);
             all.push(fixture);
         }
@@ -135,12 +150,13 @@ pub(crate) async fn fixtures() -> Vec<Fixture> {
     all
 }
 
-/// A Redis that the test stops and starts.
-pub(crate) async fn with_own_redis() -> Option<(Fixture, Redis)> {
-    let redis = Redis::start().await?;
+/// A Redis, or a cluster, that the test stops and starts; SQL is looked at so often.
+pub(crate) async fn with_own_redis(cluster: bool, poll: Duration) -> Option<(Fixture, Redis)> {
+    let redis = if cluster { Redis::start_cluster().await? } else { Redis::start().await? };
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let (name, dsn) = databases(&folder).await.pop()?;
-    let fixture = Fixture::open(name.to_owned(), dsn, start(), Some(redis.url()), folder).await;
+    let tail = tail(&redis, cluster);
+    let fixture = Fixture::open(name.to_owned(), dsn, start(), Some(tail), poll, folder).await;
     Some((fixture, redis))
 }
 

@@ -27,9 +27,25 @@ pub enum ConnectError {
         /// Why.
         source: std::io::Error,
     },
+    /// A file that holds something else.
+    #[error("{path} holds no {what} in PEM")]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What was looked for.
+        what: &'static str,
+    },
+    /// A certificate without a key, or a key without a certificate.
+    #[error("the TLS settings need both cert_file and key_file, or neither")]
+    Pair,
     /// The certificates.
-    #[error("the TLS settings are wrong: {0}")]
-    Tls(#[source] tonic::transport::Error),
+    #[error("the TLS settings ({files}) are wrong: {source}")]
+    Tls {
+        /// The files that they name.
+        files: String,
+        /// Why.
+        source: tonic::transport::Error,
+    },
 }
 
 /// TLS towards a server.
@@ -77,17 +93,35 @@ impl Default for ClientConfig {
     }
 }
 
-fn read(path: &PathBuf) -> Result<Vec<u8>, ConnectError> {
-    std::fs::read(path).map_err(|source| ConnectError::File { path: path.clone(), source })
+/// Reads a PEM file. The transport takes one without a certificate for one with none to trust, and says nothing.
+fn read(path: &PathBuf, what: &'static str) -> Result<Vec<u8>, ConnectError> {
+    let pem = std::fs::read(path).map_err(|source| ConnectError::File { path: path.clone(), source })?;
+    // Keys are named in several ways: `BEGIN PRIVATE KEY`, `BEGIN EC PRIVATE KEY`.
+    let label = format!("{}-----", what.to_ascii_uppercase());
+    let mut begins = pem.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"-----BEGIN "));
+    if begins.any(|line| line.trim_ascii_end().ends_with(label.as_bytes())) {
+        return Ok(pem);
+    }
+    Err(ConnectError::Pem { path: path.clone(), what })
+}
+
+fn files(config: &ClientTls) -> String {
+    let named = [&config.ca_file, &config.cert_file, &config.key_file].into_iter().flatten();
+    named.map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 fn tls(config: &ClientTls) -> Result<ClientTlsConfig, ConnectError> {
     let mut tls = ClientTlsConfig::new();
     if let Some(path) = &config.ca_file {
-        tls = tls.ca_certificate(Certificate::from_pem(read(path)?));
+        tls = tls.ca_certificate(Certificate::from_pem(read(path, "certificate")?));
     }
-    if let (Some(cert), Some(key)) = (&config.cert_file, &config.key_file) {
-        tls = tls.identity(Identity::from_pem(read(cert)?, read(key)?));
+    match (&config.cert_file, &config.key_file) {
+        (Some(cert), Some(key)) => {
+            let identity = Identity::from_pem(read(cert, "certificate")?, read(key, "private key")?);
+            tls = tls.identity(identity);
+        }
+        (None, None) => {}
+        (Some(_), None) | (None, Some(_)) => return Err(ConnectError::Pair),
     }
     if let Some(domain) = &config.domain {
         tls = tls.domain_name(domain);
@@ -109,7 +143,8 @@ pub(super) fn endpoint(config: &ClientConfig) -> Result<Endpoint, ConnectError> 
         .initial_stream_window_size(4 * 1024 * 1024)
         .initial_connection_window_size(16 * 1024 * 1024);
     if config.url.starts_with("https://") {
-        endpoint.tls_config(tls(&config.tls)?).map_err(ConnectError::Tls)
+        let wrong = |source| ConnectError::Tls { files: files(&config.tls), source };
+        endpoint.tls_config(tls(&config.tls)?).map_err(wrong)
     } else {
         Ok(endpoint)
     }

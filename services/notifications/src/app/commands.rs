@@ -1,14 +1,16 @@
-//! Commands: test sends and redrives. They are written to the log, and the step function does what they say.
+//! Commands: test sends, redrives, suppressions. They are written to the log, and the step function does what they say.
 //!
 //! A command goes into the outbox by a lane of its own, under any partition that this process holds: the lane only
 //! numbers it, the log takes it to its customer's partition. A repeat does no harm, because a test's message id is
-//! made from the request id and each id is taken once, and a redrive asks for a message that is over.
+//! made from the request id and each id is taken once, a redrive asks for a message that is over, and a suppression that
+//! is there already changes nothing.
 
 use std::sync::Arc;
 
 use elate_consumer::{Held, LaneEvent};
-use elate_domain::system::{NotificationRedriven, NotificationRequested, name};
-use elate_domain::{CustomerId, RawJson, Timestamp, WorkspaceId};
+use elate_domain::system::{NotificationRedriven, NotificationRequested, SuppressionSet, name};
+use elate_domain::{CustomerId, FieldError, RawJson, Timestamp, WorkspaceId};
+use elate_manifest::spec::ChannelKind;
 use serde_json::Value as Json;
 use uuid::Uuid;
 
@@ -44,7 +46,8 @@ impl App {
         test: TestSend,
         now: Timestamp,
     ) -> Result<String, Error> {
-        self.has_channel_and_template(workspace, &test.channel, &test.template).await?;
+        let kind = self.kind_of(workspace, &test.channel, &test.template).await?;
+        check_recipient(kind, &test.to)?;
         let id = match &test.request_id {
             Some(request) => Uuid::new_v5(&TESTS, format!("{workspace}\n{request}").as_bytes()),
             None => Uuid::new_v4(),
@@ -84,6 +87,23 @@ impl App {
             .await
     }
 
+    /// Suppresses a customer's address, or lifts that.
+    pub async fn set_suppression(
+        &self,
+        workspace: &WorkspaceId,
+        request_id: Option<String>,
+        customer: CustomerId,
+        set: &SuppressionSet,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        if !set.channel.is_empty() {
+            self.channel_kind(workspace, &set.channel).await?;
+        }
+        let id = request_id.unwrap_or_else(|| Uuid::new_v4().to_string());
+        let once = format!("suppression/{customer}/{id}");
+        self.append(command(workspace, customer, name::SUPPRESSION_SET, set, once, now)).await
+    }
+
     async fn append(&self, event: LaneEvent) -> Result<(), Error> {
         let held: Held = *self.ownership.all().first().ok_or(Error::NoPartition)?;
         let tx = self.store.database().begin().await?;
@@ -92,6 +112,20 @@ impl App {
         self.lane.committed(appended);
         Ok(())
     }
+}
+
+/// A test that could go nowhere is refused here and not on a timeline, where nobody looks for it.
+fn check_recipient(kind: ChannelKind, to: &str) -> Result<(), Error> {
+    let reason = match kind {
+        ChannelKind::Email if to.parse::<lettre::Address>().is_err() => "is no e-mail address",
+        ChannelKind::Webhook if !is_web_address(to) => "is no address such as https://example.com/hook",
+        ChannelKind::Email | ChannelKind::Webhook => return Ok(()),
+    };
+    Err(Error::Field(FieldError::new("to", reason)))
+}
+
+fn is_web_address(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 fn command<T: serde::Serialize>(

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use elate_consumer::{Lane, Ownership, query};
 use elate_domain::{CustomerId, FieldError, Timestamp, WorkspaceId};
-use elate_manifest::spec::{Channel, Template};
+use elate_manifest::spec::{Channel, ChannelKind, Template};
 use elate_reach::{Decision, Message, zone};
 use serde_json::Value as Json;
 
@@ -178,28 +178,40 @@ impl App {
         Ok(channels)
     }
 
-    /// Documents of the definitions in force, for those who need them whole.
-    pub async fn has_channel_and_template(
+    /// The kind of a channel for which a template is made; both must be among the definitions in force.
+    async fn kind_of(
         &self,
         workspace: &WorkspaceId,
         channel: &str,
         template: &str,
-    ) -> Result<(), Error> {
-        let undefined =
-            |field, name: &str| Error::Undefined(FieldError::new(field, format!("{name:?} is unknown")));
-        let Some((_, documents)) = self.store.definitions(workspace, None).await? else {
-            return Err(undefined("channel", channel));
-        };
-        let documents: Vec<Json> = serde_json::from_str(&documents)
-            .map_err(|error| elate_storage::Error::corrupt("definitions", "documents", error))?;
-        if !rules::manifests::<Channel>(&documents, "Channel").contains_key(channel) {
-            return Err(undefined("channel", channel));
+    ) -> Result<ChannelKind, Error> {
+        let kind = self.channel_kind(workspace, channel).await?;
+        let templates = rules::manifests::<Template>(&self.documents(workspace).await?, "Template");
+        let made_for = templates.get(template).ok_or_else(|| undefined("template", template))?.channel;
+        if made_for != kind {
+            let reason = format!("is made for {}, the channel is {}", made_for.as_str(), kind.as_str());
+            return Err(Error::Field(FieldError::new("template", reason)));
         }
-        if !rules::manifests::<Template>(&documents, "Template").contains_key(template) {
-            return Err(undefined("template", template));
-        }
-        Ok(())
+        Ok(kind)
     }
+
+    /// The kind of a channel that is among the definitions in force.
+    async fn channel_kind(&self, workspace: &WorkspaceId, channel: &str) -> Result<ChannelKind, Error> {
+        let channels = rules::manifests::<Channel>(&self.documents(workspace).await?, "Channel");
+        channels.get(channel).and_then(Channel::kind).ok_or_else(|| undefined("channel", channel))
+    }
+
+    async fn documents(&self, workspace: &WorkspaceId) -> Result<Vec<Json>, Error> {
+        let Some((_, documents)) = self.store.definitions(workspace, None).await? else {
+            return Ok(Vec::new());
+        };
+        let documents = serde_json::from_str(&documents);
+        Ok(documents.map_err(|error| elate_storage::Error::corrupt("definitions", "documents", error))?)
+    }
+}
+
+fn undefined(field: &str, name: &str) -> Error {
+    Error::Undefined(FieldError::new(field, format!("{name:?} is unknown")))
 }
 
 fn provider_names<'a>(channel: &'a str, spec: &'a Channel) -> Box<dyn Iterator<Item = &'a str> + Send + 'a> {

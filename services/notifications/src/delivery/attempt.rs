@@ -6,7 +6,9 @@ use elate_domain::system::NotificationRequested;
 use elate_domain::{Clock, Timestamp};
 use elate_manifest::spec::Email;
 use elate_reach::retry::judge_smtp;
+use elate_telemetry::trace::set_parent;
 use serde_json::Value as Json;
+use tracing::Instrument as _;
 
 use super::channels::{self, Channels, Kind, Runtime};
 use super::definitions::{Cache, Definitions};
@@ -15,6 +17,7 @@ use super::secrets::{self, Variables};
 use super::smtp::{Reply, Server};
 use super::webhook::Call;
 use super::{Report, Verdict};
+use crate::model::bounce::{self, HARD_BOUNCE};
 use crate::model::schedule;
 use crate::model::template::{self, Rendered};
 use crate::store::dispatch::{Claimed, Outcome};
@@ -39,8 +42,8 @@ pub struct Context {
 /// How a delivery ended.
 #[derive(Debug)]
 pub enum Delivered {
-    /// With an outcome to record, and perhaps a change of the endpoint's health.
-    Outcome(Box<Outcome>, Option<EndpointRow>),
+    /// With an outcome to record, and changes of providers' health.
+    Outcome(Box<Outcome>, Vec<EndpointRow>),
     /// It never began: our own database was out of reach. The message is ready again.
     GiveBack,
 }
@@ -49,7 +52,7 @@ pub enum Delivered {
 pub async fn deliver(context: &Context, claimed: &Arc<Claimed>) -> Delivered {
     let plain = |state, reason: &str, detail: &str| {
         let outcome = settled(claimed, context.clock.now(), state, reason, detail);
-        Delivered::Outcome(Box::new(outcome), None)
+        Delivered::Outcome(Box::new(outcome), Vec::new())
     };
     match &claimed.stop {
         Some((state, reason)) if state == "cancelled" => return plain("cancelled", reason, ""),
@@ -77,12 +80,35 @@ pub async fn deliver(context: &Context, claimed: &Arc<Claimed>) -> Delivered {
     if now >= claimed.expires_at {
         return plain("expired", "expired", "");
     }
-    let (report, kind) = attempt(context, claimed, &request, &definitions, &runtime, now).await;
+    let span = span(claimed, &runtime);
+    let attempted = attempt(context, claimed, &request, &definitions, &runtime, now).instrument(span.clone());
+    let (reports, kind) = attempted.await;
     let ended = context.clock.now();
+    let endpoints = reports.iter().filter_map(|report| runtime.note(report, ended)).collect();
+    let report = decisive(reports);
+    span.record("outcome", attempt_word(report.verdict));
     measure(kind, report.verdict, ended.millis_since(now));
-    let endpoint = runtime.note(&report, ended);
     let outcome = judged(claimed, &request, &runtime, report, ended);
-    Delivered::Outcome(Box::new(outcome), endpoint)
+    Delivered::Outcome(Box::new(outcome), endpoints)
+}
+
+/// The end of the trace that began with the request that caused the message. No address and no id of a customer in it.
+fn span(claimed: &Claimed, runtime: &Runtime) -> tracing::Span {
+    let kind = match runtime.kind {
+        Kind::Email { .. } => "email",
+        Kind::Webhook(_) => "webhook",
+    };
+    let span = tracing::info_span!(
+        "delivery",
+        otel.kind = "client",
+        channel.kind = kind,
+        attempt = claimed.attempt,
+        outcome = tracing::field::Empty,
+    );
+    if let Some(parent) = &claimed.trace_parent {
+        set_parent(&span, parent);
+    }
+    span
 }
 
 fn give_back(error: &elate_storage::Error) -> Delivered {
@@ -90,6 +116,16 @@ fn give_back(error: &elate_storage::Error) -> Delivered {
     Delivered::GiveBack
 }
 
+/// What counts of the reports of several providers: the last one, unless an earlier one gives hope and it doesn't.
+fn decisive(mut reports: Vec<Report>) -> Report {
+    let last = reports.pop().unwrap_or_else(|| Report::new(Verdict::Permanent, "no_provider", "", ""));
+    if last.verdict != Verdict::Permanent || !last.against_provider {
+        return last;
+    }
+    reports.into_iter().rfind(|report| report.verdict == Verdict::Transient).unwrap_or(last)
+}
+
+/// Asks one provider after the other until one has decided; their reports, in order.
 async fn attempt(
     context: &Context,
     claimed: &Claimed,
@@ -97,19 +133,19 @@ async fn attempt(
     definitions: &Definitions,
     runtime: &Runtime,
     now: Timestamp,
-) -> (Report, &'static str) {
+) -> (Vec<Report>, &'static str) {
     match &runtime.kind {
         Kind::Webhook(endpoint) => {
             let name = claimed.key.channel.as_str();
             if runtime.is_disabled(name) && request.to.is_none() {
-                return (Report::new(Verdict::Permanent, "endpoint_disabled", "", ""), "webhook");
+                return (vec![Report::new(Verdict::Permanent, "endpoint_disabled", "", "")], "webhook");
             }
             let rendered = match render(definitions, claimed, request, None) {
                 Ok(rendered) => rendered,
-                Err(report) => return (report, "webhook"),
+                Err(report) => return (vec![report], "webhook"),
             };
             let call = Call { id: &claimed.notification_id, body: &rendered.body, to: request.to.as_deref() };
-            (endpoint.call(name, call, now).await, "webhook")
+            (vec![endpoint.call(name, call, now).await], "webhook")
         }
         Kind::Email { spec, servers } => {
             (mail(context, claimed, request, definitions, runtime, spec, servers, now).await, "email")
@@ -141,16 +177,15 @@ async fn mail(
     spec: &Email,
     servers: &[Server],
     now: Timestamp,
-) -> Report {
+) -> Vec<Report> {
+    let refused = |reason: &str, detail: &str| vec![Report::new(Verdict::Permanent, reason, "", detail)];
     let url = match unsubscribe_url(context, spec, claimed, request) {
         Ok(url) => url,
-        Err(error) => {
-            return Report::new(Verdict::Permanent, "channel_misconfigured", "", &error.to_string());
-        }
+        Err(error) => return refused("channel_misconfigured", &error.to_string()),
     };
     let rendered = match render(definitions, claimed, request, url.as_deref()) {
         Ok(rendered) => rendered,
-        Err(report) => return report,
+        Err(report) => return vec![report],
     };
     // Those who cannot leave by topic and get no advertising have nothing to leave.
     let is_left_by_click =
@@ -171,23 +206,20 @@ async fn mail(
                 email::Error::Channel(_) => "channel_misconfigured",
                 email::Error::Mail(_) => "mail_invalid",
             };
-            return Report::new(Verdict::Permanent, reason, "", &error.to_string());
+            return refused(reason, &error.to_string());
         }
     };
-    let mut last = Report::new(Verdict::Permanent, "no_provider", "", "");
+    let mut reports = Vec::new();
     for index in runtime.order(servers, now) {
         let Some(server) = servers.get(index) else { continue };
         let reply = server.send(&envelope, &bytes).await;
-        let may_ask_another = matches!(reply, Reply::Unreached(_) | Reply::Unsuitable(_));
-        let report = report(server.name(), reply);
-        if !may_ask_another {
-            return report;
+        let decides = matches!(reply, Reply::Accepted(_) | Reply::Refused { .. } | Reply::Unknown(_));
+        reports.push(report(server.name(), reply));
+        if decides {
+            break;
         }
-        // The next server takes over; that this one was out of reach is kept in mind.
-        drop(runtime.note(&report, context.clock.now()));
-        last = report;
     }
-    last
+    reports
 }
 
 /// The link with which this customer leaves; `None` where the channel has none.
@@ -211,12 +243,23 @@ fn unsubscribe_url(
 }
 
 fn report(server: &str, reply: Reply) -> Report {
+    let permanent = |reason, detail: String| Report::new(Verdict::Permanent, reason, server, &detail);
     match reply {
         Reply::Accepted(detail) => Report::new(Verdict::Delivered, "", server, &detail),
-        Reply::Refused { code, detail } => {
-            Report::new(judge_smtp(code).into(), format!("smtp_{code}"), server, &detail)
+        Reply::Refused { code, detail, recipient } => {
+            let is_bounce = recipient && bounce::is_hard(code, &detail);
+            let reason = if is_bounce { HARD_BOUNCE.to_owned() } else { format!("smtp_{code}") };
+            let report = Report::new(judge_smtp(code).into(), reason, server, &detail);
+            let about_message = recipient || report.verdict == Verdict::Permanent;
+            if about_message { report.about_message() } else { report }
         }
-        Reply::Unsuitable(detail) => Report::new(Verdict::Permanent, "address_unsupported", server, &detail),
+        Reply::Unsuitable(detail) => permanent("address_unsupported", detail).about_message(),
+        Reply::LoginRefused(detail) => permanent("provider_login_refused", detail),
+        Reply::Misconfigured(detail) => permanent("channel_misconfigured", detail),
+        // It may be renewed.
+        Reply::Untrusted(detail) => {
+            Report::new(Verdict::Transient, "provider_certificate_refused", server, &detail)
+        }
         Reply::Unreached(detail) => Report::new(Verdict::Transient, "provider_unreachable", server, &detail),
         Reply::Unknown(detail) => Report::new(Verdict::Unknown, "outcome_unknown", server, &detail),
     }

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::secrets::Variables;
 use super::smtp::Server;
+use super::trust::Trust;
 use super::webhook::Endpoint;
 use super::{Report, Verdict};
 use crate::config::DeliverySettings;
@@ -77,6 +78,7 @@ impl Runtime {
         spec: &Arc<Channel>,
         settings: &DeliverySettings,
         variables: &Variables,
+        trust: &Trust,
         store: &Store,
     ) -> Result<Self, Error> {
         let (kind, places) = match (&spec.email, &spec.webhook) {
@@ -85,7 +87,7 @@ impl Runtime {
                     .providers
                     .iter()
                     .cloned()
-                    .map(|spec| Server::new(spec, variables.clone()))
+                    .map(|spec| Server::new(spec, variables.clone(), trust.clone()))
                     .collect();
                 (Kind::Email { spec: Box::new(email.clone()), servers }, settings.email_concurrency)
             }
@@ -148,10 +150,10 @@ impl Runtime {
         let health = all.entry(report.provider.clone()).or_default();
         let before = health.endpoint;
         let failed = match report.verdict {
+            _ if !report.against_provider => None,
             Verdict::Delivered => None,
             Verdict::Transient | Verdict::Unknown => Some(retry::Verdict::Transient),
             Verdict::Gone => Some(retry::Verdict::Gone),
-            Verdict::Permanent if matches!(self.kind, Kind::Email { .. }) => None,
             Verdict::Permanent => Some(retry::Verdict::Permanent),
         };
         match failed {
@@ -204,13 +206,14 @@ pub struct Channels {
     store: Store,
     settings: DeliverySettings,
     variables: Variables,
+    trust: Trust,
     known: Mutex<HashMap<ChannelKey, Arc<Runtime>>>,
 }
 
 impl Channels {
     /// None yet.
-    pub fn new(store: Store, settings: DeliverySettings, variables: Variables) -> Self {
-        Self { store, settings, variables, known: Mutex::default() }
+    pub fn new(store: Store, settings: DeliverySettings, variables: Variables, trust: Trust) -> Self {
+        Self { store, settings, variables, trust, known: Mutex::default() }
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<ChannelKey, Arc<Runtime>>> {
@@ -225,7 +228,8 @@ impl Channels {
         if let Some(found) = self.known().get(key).and_then(fits) {
             return Ok(found);
         }
-        let made = Arc::new(Runtime::new(key, spec, &self.settings, &self.variables, &self.store).await?);
+        let made = Runtime::new(key, spec, &self.settings, &self.variables, &self.trust, &self.store);
+        let made = Arc::new(made.await?);
         let mut known = self.known();
         // Of two that were made at the same time the first one stays, so that limits hold.
         if let Some(found) = known.get(key).and_then(fits) {

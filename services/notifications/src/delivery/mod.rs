@@ -13,7 +13,9 @@
 //! | [`definitions`] | channels and templates of a version, compiled once |
 //! | [`email`] | from a rendered message to a mail |
 //! | [`smtp`] | one SMTP server and its connections |
+//! | [`trust`] | whose word counts for the certificates of mail servers |
 //! | [`webhook`] | one webhook endpoint |
+//! | [`rehearsal`] | what would have been handed over, without a network |
 //! | [`connector`] | connects to addresses that may be called, and to no others |
 //! | [`secrets`] | looks up secrets when they are needed |
 
@@ -23,12 +25,17 @@ pub mod connector;
 pub mod definitions;
 pub mod dispatcher;
 pub mod email;
+pub mod rehearsal;
 pub mod secrets;
 pub mod smtp;
+pub mod trust;
 pub mod webhook;
 
 pub use attempt::Context;
 pub use dispatcher::Dispatcher;
+
+/// The side lane that receipts of deliveries come from.
+pub const LANE: &str = "notifications-delivery";
 
 /// What came of handing a message to a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +50,8 @@ pub struct Report {
     pub detail: String,
     /// The provider's wish for the next attempt, in milliseconds.
     pub retry_after: Option<i64>,
+    /// It speaks against the provider, not against this message.
+    pub against_provider: bool,
 }
 
 /// What it means for the message.
@@ -81,7 +90,13 @@ impl Report {
             provider: provider.to_owned(),
             detail: short(detail),
             retry_after: None,
+            against_provider: verdict != Verdict::Delivered,
         }
+    }
+
+    /// The same, and it says nothing about the provider's health.
+    fn about_message(self) -> Self {
+        Self { against_provider: false, ..self }
     }
 }
 

@@ -4,7 +4,7 @@
 //! the mail was sent nothing has happened, and another server may be asked; after it, only the server knows.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,13 +12,14 @@ use elate_manifest::spec::{SmtpProvider, Tls};
 use lettre::address::Envelope;
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
+use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 use lettre::transport::smtp::response::Response;
 use tokio::time::Instant;
 
 use super::secrets::{self, Variables};
+use super::trust::{self, Trust};
 
 /// Connections that nobody uses are closed after this time: servers do so after five minutes.
 const IDLE: Duration = Duration::from_secs(60);
@@ -37,7 +38,15 @@ pub enum Reply {
         code: u16,
         /// What the server said.
         detail: String,
+        /// It was the recipient that was refused.
+        recipient: bool,
     },
+    /// User name or password are not right. What the server said is left out: it may repeat them.
+    LoginRefused(String),
+    /// Nobody whom we trust vouches for the server's certificate.
+    Untrusted(String),
+    /// A setting or a secret of ours is missing or wrong.
+    Misconfigured(String),
     /// The mail can't be sent by this server as it is.
     Unsuitable(String),
     /// Nothing was sent: no connection, no login, or it ended before the text.
@@ -46,10 +55,42 @@ pub enum Reply {
     Unknown(String),
 }
 
+/// How far a conversation has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Stage {
+    /// Connection, greeting, TLS.
+    Connecting,
+    Login,
+    Sender,
+    Recipient,
+    Data,
+    /// The text of the mail has gone out, at least in part.
+    Text,
+}
+
+/// The stage of one mail. It outlives a conversation that a timeout drops.
+struct Progress(AtomicU8);
+
+impl Progress {
+    fn new() -> Self {
+        Self(AtomicU8::new(Stage::Connecting as u8))
+    }
+
+    fn reach(&self, stage: Stage) {
+        self.0.store(stage as u8, Ordering::Relaxed);
+    }
+
+    fn is(&self, stage: Stage) -> bool {
+        self.0.load(Ordering::Relaxed) == stage as u8
+    }
+}
+
 /// A server.
 pub struct Server {
     spec: SmtpProvider,
     variables: Variables,
+    trust: Trust,
     idle: Mutex<VecDeque<(Instant, AsyncSmtpConnection)>>,
 }
 
@@ -74,8 +115,8 @@ impl From<SmtpError> for End {
 
 impl Server {
     /// A server; connects when there is something to send.
-    pub fn new(spec: SmtpProvider, variables: Variables) -> Self {
-        Self { spec, variables, idle: Mutex::default() }
+    pub fn new(spec: SmtpProvider, variables: Variables, trust: Trust) -> Self {
+        Self { spec, variables, trust, idle: Mutex::default() }
     }
 
     /// Its name.
@@ -85,39 +126,29 @@ impl Server {
 
     /// Sends a mail once.
     pub async fn send(&self, envelope: &Envelope, mail: &[u8]) -> Reply {
-        // Set when the text goes out; a timeout drops the conversation, and this remains.
-        let text_sent = AtomicBool::new(false);
-        let talk = self.talk(envelope, mail, &text_sent);
-        let end = match tokio::time::timeout(self.spec.timeout.0, talk).await {
-            Ok(Ok(response)) => return Reply::Accepted(said(&response)),
-            Ok(Err(end)) => end,
-            Err(_) if text_sent.load(Ordering::Relaxed) => {
-                return Reply::Unknown("no answer in time".to_owned());
-            }
-            Err(_) => return Reply::Unreached("no answer in time".to_owned()),
-        };
-        let error = match end {
-            End::Smtp(error) => error,
-            End::Unsuitable(why) => return Reply::Unsuitable(why),
-            End::Misconfigured(why) => return Reply::Unreached(why),
-        };
-        match (code(&error), text_sent.load(Ordering::Relaxed)) {
-            (Some(code), _) => Reply::Refused { code, detail: error.to_string() },
-            (None, true) => Reply::Unknown(error.to_string()),
-            (None, false) => Reply::Unreached(error.to_string()),
+        let progress = Progress::new();
+        let talk = self.talk(envelope, mail, &progress);
+        match tokio::time::timeout(self.spec.timeout.0, talk).await {
+            Ok(Ok(response)) => Reply::Accepted(said(&response)),
+            Ok(Err(End::Smtp(error))) => meaning(&error, &progress),
+            Ok(Err(End::Unsuitable(why))) => Reply::Unsuitable(why),
+            Ok(Err(End::Misconfigured(why))) => Reply::Misconfigured(why),
+            Err(_) if progress.is(Stage::Text) => Reply::Unknown("no answer in time".to_owned()),
+            Err(_) => Reply::Unreached("no answer in time".to_owned()),
         }
     }
 
-    async fn talk(&self, envelope: &Envelope, mail: &[u8], text_sent: &AtomicBool) -> Result<Response, End> {
+    async fn talk(&self, envelope: &Envelope, mail: &[u8], progress: &Progress) -> Result<Response, End> {
         while let Some(mut connection) = self.take_idle() {
-            match self.exchange(&mut connection, envelope, mail, text_sent).await {
+            match self.exchange(&mut connection, envelope, mail, progress).await {
                 // The server had closed it while nobody looked. Nothing was sent, so the next one is tried.
-                Err(End::Smtp(error)) if code(&error).is_none() && !text_sent.load(Ordering::Relaxed) => {}
+                Err(End::Smtp(error)) if is_closed(&error) && !progress.is(Stage::Text) => {}
                 result => return self.put_back(connection, result).await,
             }
         }
-        let mut connection = self.connect().await?;
-        let result = self.exchange(&mut connection, envelope, mail, text_sent).await;
+        progress.reach(Stage::Connecting);
+        let mut connection = self.connect(progress).await?;
+        let result = self.exchange(&mut connection, envelope, mail, progress).await;
         self.put_back(connection, result).await
     }
 
@@ -126,8 +157,9 @@ impl Server {
         connection: &mut AsyncSmtpConnection,
         envelope: &Envelope,
         mail: &[u8],
-        text_sent: &AtomicBool,
+        progress: &Progress,
     ) -> Result<Response, End> {
+        progress.reach(Stage::Sender);
         let mut parameters = Vec::new();
         let addresses = envelope.from().into_iter().chain(envelope.to());
         if addresses.into_iter().any(|address| !address.to_string().is_ascii()) {
@@ -137,15 +169,17 @@ impl Server {
             parameters.push(MailParameter::SmtpUtfEight);
         }
         connection.command(Mail::new(envelope.from().cloned(), parameters)).await?;
+        progress.reach(Stage::Recipient);
         for recipient in envelope.to() {
             connection.command(Rcpt::new(recipient.clone(), Vec::new())).await?;
         }
+        progress.reach(Stage::Data);
         connection.command(Data).await?;
-        text_sent.store(true, Ordering::Relaxed);
+        progress.reach(Stage::Text);
         Ok(connection.message(mail).await?)
     }
 
-    async fn connect(&self) -> Result<AsyncSmtpConnection, End> {
+    async fn connect(&self, progress: &Progress) -> Result<AsyncSmtpConnection, End> {
         let misconfigured = |error: secrets::Error| End::Misconfigured(error.to_string());
         let host = self.variables.setting(&self.spec.host).map_err(misconfigured)?;
         let port = match &self.spec.port {
@@ -158,7 +192,7 @@ impl Server {
         let hello = ClientId::default();
         let tls = match self.spec.tls {
             Tls::None => None,
-            Tls::Starttls | Tls::Implicit => Some(TlsParameters::new(host.clone())?),
+            Tls::Starttls | Tls::Implicit => Some(self.trust.parameters(&host)?),
         };
         let (from_start, later) = if self.spec.tls == Tls::Implicit { (tls, None) } else { (None, tls) };
         let timeout = Some(self.spec.timeout.0);
@@ -169,16 +203,26 @@ impl Server {
             // Fails where the server does not offer it: nothing goes out unprotected.
             connection.starttls(tls, &hello).await?;
         }
-        if let (Some(username), Some(password)) = (&self.spec.username, &self.spec.password) {
-            let username = self.variables.setting(username).map_err(misconfigured)?;
-            let password = self.variables.secret(password).await.map_err(misconfigured)?;
-            let credentials = Credentials::new(username, password.reveal().to_owned());
-            connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await.map_err(|error| {
-                // A wrong password says nothing about the recipient.
-                End::Misconfigured(format!("login refused: {error}"))
-            })?;
-        }
+        self.log_in(&mut connection, progress).await?;
         Ok(connection)
+    }
+
+    async fn log_in(&self, connection: &mut AsyncSmtpConnection, progress: &Progress) -> Result<(), End> {
+        let misconfigured = |error: secrets::Error| End::Misconfigured(error.to_string());
+        let (Some(username), Some(password)) = (&self.spec.username, &self.spec.password) else {
+            return Ok(());
+        };
+        let username = self.variables.setting(username).map_err(misconfigured)?;
+        let password = self.variables.secret(password).await.map_err(misconfigured)?;
+        let mechanisms = [Mechanism::Plain, Mechanism::Login];
+        if connection.server_info().get_auth_mechanism(&mechanisms).is_none() {
+            let why = "the server offers no login by PLAIN or LOGIN, but the channel has a password for it";
+            return Err(End::Misconfigured(why.to_owned()));
+        }
+        progress.reach(Stage::Login);
+        let credentials = Credentials::new(username, password.reveal().to_owned());
+        connection.auth(&mechanisms, &credentials).await?;
+        Ok(())
     }
 
     fn take_idle(&self) -> Option<AsyncSmtpConnection> {
@@ -216,6 +260,31 @@ impl Server {
         }
         result
     }
+}
+
+/// What an error means, by how far the conversation had got.
+fn meaning(error: &SmtpError, progress: &Progress) -> Reply {
+    if trust::is_about_certificate(error) {
+        return Reply::Untrusted(error.to_string());
+    }
+    match code(error) {
+        None if progress.is(Stage::Text) => Reply::Unknown(error.to_string()),
+        None => Reply::Unreached(error.to_string()),
+        // A server that turns us away says nothing about the mail, which it has not seen.
+        Some(_) if progress.is(Stage::Connecting) => Reply::Unreached(error.to_string()),
+        Some(code) if progress.is(Stage::Login) => match code {
+            500..=599 => Reply::LoginRefused(format!("login refused with {code}")),
+            _ => Reply::Unreached(format!("login refused for now with {code}")),
+        },
+        Some(code) => {
+            Reply::Refused { code, detail: error.to_string(), recipient: progress.is(Stage::Recipient) }
+        }
+    }
+}
+
+/// The server has ended the connection, with or without a word.
+fn is_closed(error: &SmtpError) -> bool {
+    code(error).is_none_or(|code| code == SERVICE_NOT_AVAILABLE)
 }
 
 fn code(error: &SmtpError) -> Option<u16> {

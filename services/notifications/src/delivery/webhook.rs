@@ -13,6 +13,7 @@ use elate_reach::retry::{judge_http, parse_retry_after};
 use elate_reach::webhook::{
     ID_HEADER, SIGNATURE_HEADER, Secret as SigningSecret, TIMESTAMP_HEADER, signature_header,
 };
+use elate_telemetry::trace::{TRACEPARENT, current_traceparent};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -101,7 +102,11 @@ impl Endpoint {
             return Err(misconfigured("the signing secret is empty".to_owned()));
         }
         let seconds = now.0.div_euclid(1000);
-        Request::post(url)
+        let mut builder = Request::post(url);
+        if let Some(parent) = current_traceparent() {
+            builder = builder.header(TRACEPARENT, parent);
+        }
+        builder
             .header(CONTENT_TYPE, "application/json")
             .header(USER_AGENT, AGENT)
             .header(ID_HEADER, call.id)

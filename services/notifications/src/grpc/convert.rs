@@ -1,6 +1,7 @@
 //! Between the contract and our types.
 
 use elate_domain::{CustomerId, FieldError, Timestamp};
+use elate_manifest::Set;
 use elate_manifest::spec::Template;
 use elate_proto::events::v1::Customer;
 use elate_proto::notifications::v1 as pb;
@@ -54,17 +55,19 @@ pub(super) fn message(request: &pb::CheckReachRequest, now: Timestamp) -> Result
     Ok(message)
 }
 
-/// Reads a Template manifest that is not applied; `None` where none was given.
+/// Reads a Template manifest that is not applied, as strictly as an application would; `None` where none was given.
 pub(super) fn template(document: &str) -> Result<Option<Template>, FieldError> {
     if document.trim().is_empty() {
         return Ok(None);
     }
     let wrong = |reason: String| FieldError::new("document", reason);
-    let documents = elate_manifest::read(document)
+    let set = Set::parse_text(document)
         .map_err(|problems| wrong(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
-    let spec = documents.first().and_then(|document| document.get("spec"));
-    let spec = spec.ok_or_else(|| wrong("holds no Template".to_owned()))?;
-    serde_json::from_value(spec.clone()).map(Some).map_err(|error| wrong(error.to_string()))
+    let mut templates = set.templates();
+    match (templates.next(), set.len()) {
+        (Some((_, template)), 1) => Ok(Some(template.clone())),
+        _ => Err(wrong("must be one Template manifest".to_owned())),
+    }
 }
 
 pub(super) fn traits(customer: &Customer) -> Json {

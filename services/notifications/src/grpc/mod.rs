@@ -4,6 +4,7 @@ mod convert;
 
 use std::sync::Arc;
 
+use elate_domain::system::SuppressionSet;
 use elate_domain::{Clock, WorkspaceId};
 use elate_proto::notifications::v1 as pb;
 use elate_proto::notifications::v1::notifications_service_server::NotificationsService;
@@ -98,6 +99,9 @@ impl NotificationsService for Grpc {
         let workspace = allowed(&request, Role::Reader)?;
         let request = request.into_inner();
         let given = convert::template(&request.document).map_err(invalid)?;
+        if given.is_none() {
+            validate::text("template", request.template.clone(), MAX_TEXT).map_err(invalid)?;
+        }
         let data = validate::json_object("data", request.data).map_err(invalid)?;
         let traits = match request.customer {
             Some(named) => convert::traits(&self.customers.get(&workspace, "customer", Some(named)).await?),
@@ -149,6 +153,24 @@ impl NotificationsService for Grpc {
         let id = validate::text("notification_id", request.notification_id, MAX_TEXT).map_err(invalid)?;
         self.app.redrive(&workspace, &id, self.clock.now()).await?;
         Ok(Response::new(pb::RedriveNotificationResponse {}))
+    }
+
+    async fn set_suppression(
+        &self,
+        request: Request<pb::SetSuppressionRequest>,
+    ) -> Result<Response<pb::SetSuppressionResponse>, Status> {
+        let workspace = allowed(&request, Role::Operator)?;
+        let request = request.into_inner();
+        let request_id = validate::request_id("request_id", request.request_id).map_err(invalid)?;
+        let text = |field, value| validate::optional_text(field, value, MAX_TEXT).map_err(invalid);
+        let set = SuppressionSet {
+            channel: text("channel", request.channel)?.unwrap_or_default(),
+            suppressed: request.suppressed,
+            reason: text("reason", request.reason)?.unwrap_or_default(),
+        };
+        let customer = self.customers.resolve(&workspace, "customer", request.customer).await?;
+        self.app.set_suppression(&workspace, request_id, customer, &set, self.clock.now()).await?;
+        Ok(Response::new(pb::SetSuppressionResponse {}))
     }
 
     async fn list_channels(

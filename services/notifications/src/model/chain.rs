@@ -34,7 +34,7 @@ pub fn run(rules: &Rules, customer: &CustomerState, message: &Message, now: Time
     for cap in rules.caps.iter().filter(|cap| !cap.exempt.contains(class)) {
         groups.entry(&cap.uncounted).or_default().push(cap.rule.clone());
     }
-    let mut reach = reachable(rules, customer, &message.channel);
+    let mut reach = reachable(rules, customer, &message);
     if groups.is_empty() {
         return decide(&policy, &reach, &message, now);
     }
@@ -50,15 +50,22 @@ pub fn run(rules: &Rules, customer: &CustomerState, message: &Message, now: Time
     decision
 }
 
-/// What the chain sees of the customer; only `channel` is judged, so no other needs an address.
-fn reachable(rules: &Rules, customer: &CustomerState, channel: &str) -> CustomerReach {
+/// What the chain sees of the customer; only the message's channel is judged, so no other needs an address.
+fn reachable(rules: &Rules, customer: &CustomerState, message: &Message) -> CustomerReach {
     let mut reach = customer.reach.clone();
-    let has_address = rules.channels.get(channel).is_none_or(|rules| match &rules.address_trait {
-        Some(name) => customer.addresses.contains_key(name),
-        None => true,
-    });
+    let address_trait = rules.channels.get(&message.channel).map(|rules| rules.address_trait.as_ref());
+    let has_address = match address_trait {
+        Some(Some(name)) => {
+            let address = customer.addresses.get(name);
+            // An address of the message's own is not the customer's.
+            let is_suppressed = address.is_some_and(|address| customer.is_suppressed(address));
+            reach.suppressed |= is_suppressed && !message.has_own_address;
+            address.is_some()
+        }
+        Some(None) | None => true,
+    };
     if has_address {
-        reach.channels.insert(channel.to_owned());
+        reach.channels.insert(message.channel.clone());
     }
     reach
 }

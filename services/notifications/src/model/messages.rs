@@ -13,10 +13,11 @@ use elate_reach::caps::Sent;
 use elate_reach::{Decision, Message, Reason};
 use serde_json::Value as Json;
 
+use super::bounce::HARD_BOUNCE;
 use super::chain;
 use super::rows::{Change, NewNotification, Ready, Row, Stop};
 use super::rules::Rules;
-use super::state::{CustomerState, Open, Phase};
+use super::state::{CustomerState, Open, Phase, address_hash};
 
 const TIMER_PREFIX: &str = "notify:";
 /// A message of which nothing more is heard is forgotten so long after its expiry: one day.
@@ -66,6 +67,7 @@ impl Turn<'_> {
             phase: Phase::Held,
             attempts: 0,
             cancelled: false,
+            address: None,
             told: None,
             cause: arrival.cause.clone(),
         };
@@ -110,6 +112,7 @@ impl Turn<'_> {
             phase: Phase::Held,
             attempts: redriven.attempts,
             cancelled: false,
+            address: None,
             told: None,
             cause: arrival.cause,
         };
@@ -188,7 +191,12 @@ impl Turn<'_> {
                 }
             }
             "failed" | "refused" | "expired" | "cancelled" => {
-                self.close(state, id);
+                let closed = self.close(state, id);
+                if receipt.reason == HARD_BOUNCE
+                    && let Some(address) = closed.and_then(|open| open.address)
+                {
+                    self.bounced(state, address, receipt);
+                }
             }
             _ => {}
         }
@@ -282,6 +290,7 @@ impl Turn<'_> {
         open.told = None;
         let Some(channel) = self.rules.channels.get(&open.request.channel) else { return };
         let own = channel.address_trait.as_ref().and_then(|name| state.addresses.get(name));
+        open.address = own.filter(|_| open.request.to.is_none()).map(|own| address_hash(own));
         let ready = Ready {
             channel: open.request.channel.clone(),
             attempts: open.attempts,

@@ -7,9 +7,12 @@
 //! | [`rules`] | the rules themselves, read from published definitions |
 //! | [`state`] | what is kept for a customer and for a partition |
 //! | [`rows`] | what is written for readers and for the dispatcher |
+//! | [`bounce`] | which refusals mean that there is nobody at an address |
 //! | [`schedule`] | when a failed attempt is tried again |
+//! | `suppression` | addresses that are written to no more |
 //! | [`template`] | what a message says |
 
+pub mod bounce;
 pub mod chain;
 mod contact;
 mod messages;
@@ -18,6 +21,7 @@ pub mod rows;
 pub mod rules;
 pub mod schedule;
 pub mod state;
+mod suppression;
 pub mod template;
 
 #[cfg(test)]

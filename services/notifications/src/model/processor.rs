@@ -4,7 +4,7 @@ use elate_consumer::lane::caused_by;
 use elate_consumer::{Effects, Input, Merged, Processor, StepError};
 use elate_domain::system::{
     DefinitionsPublished, NotificationCancelled, NotificationReceipt, NotificationRedriven,
-    NotificationRequested, PauseChanged, PreferencesChanged, name,
+    NotificationRequested, PauseChanged, PreferencesChanged, SuppressionSet, name,
 };
 use elate_domain::{Event, EventType, Record};
 use serde::de::DeserializeOwned;
@@ -103,6 +103,9 @@ impl Processor for Notifications {
         for (name, address) in lost.addresses {
             survivor.addresses.entry(name).or_insert(address);
         }
+        for (address, at) in lost.suppressed {
+            survivor.suppress(address, at);
+        }
         survivor.locale = survivor.locale.take().or(lost.locale);
         for (id, open) in lost.open {
             survivor.open.entry(id).or_insert(open);
@@ -126,6 +129,7 @@ impl Processor for Notifications {
                     | name::NOTIFICATION_CANCELLED
                     | name::NOTIFICATION_RECEIPT
                     | name::NOTIFICATION_REDRIVEN
+                    | name::SUPPRESSION_SET
             ),
             EventType::Track | EventType::Page | EventType::Screen | EventType::Group | EventType::Alias => {
                 false
@@ -166,6 +170,10 @@ fn take(
         name::NOTIFICATION_REDRIVEN => {
             let redriven: NotificationRedriven = payload(event)?;
             turn.redrive(state, redriven, arrival());
+        }
+        name::SUPPRESSION_SET => {
+            let set: SuppressionSet = payload(event)?;
+            turn.set_suppression(state, set);
         }
         name::NOTIFICATION_CANCELLED => {
             let cancelled: NotificationCancelled = payload(event)?;

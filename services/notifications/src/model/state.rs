@@ -16,6 +16,8 @@ use super::rules::Rules;
 pub const MAX_SEEN: usize = 512;
 /// Traits that are kept as addresses.
 pub const MAX_ADDRESSES: usize = 16;
+/// Suppressed addresses that are remembered: those in use, and some that a customer has left behind.
+pub const MAX_SUPPRESSED: usize = 64;
 
 /// A customer, as notifications knows it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -29,6 +31,9 @@ pub struct CustomerState {
     /// Traits that look like addresses: trait → address.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub addresses: BTreeMap<String, String>,
+    /// Addresses that are written to no more, by their hash: one that is given up leaves no address behind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub suppressed: BTreeMap<u64, Timestamp>,
     /// BCP 47 language.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
@@ -67,6 +72,9 @@ pub struct Open {
     /// Its play took it back while it was with the dispatcher.
     #[serde(default)]
     pub cancelled: bool,
+    /// Hash of the address that the dispatcher was given; absent where it was not the customer's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<u64>,
     /// The reason of the hold that the timeline knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<String>,
@@ -87,6 +95,26 @@ impl CustomerState {
         }
         true
     }
+
+    /// Writes no more to an address from `at` on. `false` where that was so before.
+    pub fn suppress(&mut self, address: u64, at: Timestamp) -> bool {
+        let is_new = self.suppressed.insert(address, at).is_none();
+        while self.suppressed.len() > MAX_SUPPRESSED {
+            let oldest = self.suppressed.iter().min_by_key(|(_, at)| **at).map(|(address, _)| *address);
+            self.suppressed.retain(|address, _| Some(*address) != oldest);
+        }
+        is_new
+    }
+
+    /// Whether an address is written to no more.
+    pub fn is_suppressed(&self, address: &str) -> bool {
+        !self.suppressed.is_empty() && self.suppressed.contains_key(&address_hash(address))
+    }
+}
+
+/// What stands for an address in a list of suppressed ones. Hosts take upper and lower case for the same.
+pub fn address_hash(address: &str) -> u64 {
+    hash(&address.trim().to_lowercase())
 }
 
 fn hash(id: &str) -> u64 {

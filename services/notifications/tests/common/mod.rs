@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
+pub mod face;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +14,12 @@ use elate_domain::{
 };
 use elate_notifications::config::DeliverySettings;
 use elate_notifications::delivery::secrets::Variables;
+use elate_notifications::delivery::trust::Trust;
 use elate_notifications::store::Store;
 use elate_notifications::store::read::Stored;
 use elate_notifications::unsubscribe::Links;
 use elate_notifications::{Engine, Migrator, Parts};
+use elate_rpc::memory::People;
 use elate_storage::{Database, Dsn, Options};
 use elate_testkit::eventually;
 use elate_testkit::smtp::SmtpSink;
@@ -47,6 +51,12 @@ pub struct World {
     pub store: Store,
     pub smtp: SmtpSink,
     pub hook: WebhookReceiver,
+    /// Whom the events service knows.
+    pub people: People,
+    /// Whose word counts for mail servers.
+    pub trust: Trust,
+    /// What channels may refer to.
+    pub variables: std::collections::BTreeMap<String, String>,
     _folder: tempfile::TempDir,
 }
 
@@ -94,6 +104,9 @@ impl World {
             store: Store::new(database),
             smtp: SmtpSink::start().await,
             hook: WebhookReceiver::start().await,
+            people: People::default(),
+            trust: Trust::default(),
+            variables: [("HOOK_SECRET".to_owned(), SECRET.to_owned())].into(),
             _folder: folder,
         };
         world.publish(vec![]);
@@ -139,22 +152,28 @@ impl World {
     }
 
     pub fn start(&self, member: &str) -> Running {
-        let engine = Engine::new(Parts {
+        Self::run(self.engine(member))
+    }
+
+    fn run(engine: Engine) -> Running {
+        let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+        tasks.spawn(engine.run(stop.clone()));
+        Running { tasks, stop }
+    }
+
+    fn engine(&self, member: &str) -> Engine {
+        let parts = Parts {
             store: self.store.clone(),
             log: Arc::new(self.log.clone()),
             member: member.to_owned(),
             consumer: settings(),
             delivery: DeliverySettings::default(),
-            variables: Variables::new(
-                [("HOOK_SECRET".to_owned(), SECRET.to_owned())].into(),
-                std::path::Path::new("/run/secrets"),
-            ),
+            variables: Variables::new(self.variables.clone(), std::path::Path::new("/run/secrets")),
+            trust: self.trust.clone(),
             links: links(),
             clock: Arc::clone(&self.clock) as Arc<dyn elate_domain::Clock>,
-        });
-        let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
-        tasks.spawn(engine.unwrap().run(stop.clone()));
-        Running { tasks, stop }
+        };
+        Engine::new(parts).unwrap()
     }
 
     /// Moves log time and the clock of the edges.
@@ -170,9 +189,16 @@ impl World {
     /// A customer with an address.
     pub fn customer(&self, address: &str) -> CustomerId {
         let customer = CustomerId(Uuid::now_v7());
-        let traits = RawJson::of(&json!({"email": address}));
-        self.log.put(event(customer, EventType::Identify, "", RawJson::default(), traits));
+        self.moved(customer, address);
         customer
+    }
+
+    /// Gives a customer another address.
+    pub fn moved(&self, customer: CustomerId, address: &str) {
+        let traits = json!({"email": address, "first_name": "Ann"});
+        self.people.add(workspace().as_str(), &customer.to_string(), &traits);
+        let traits = RawJson::of(&traits);
+        self.log.put(event(customer, EventType::Identify, "", RawJson::default(), traits));
     }
 
     /// Asks for a message; answers its id.

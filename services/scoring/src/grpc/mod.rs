@@ -4,7 +4,7 @@ mod convert;
 
 use std::sync::Arc;
 
-use elate_domain::{Clock, CustomerId, Timestamp};
+use elate_domain::{Clock, CustomerId, FieldError, Timestamp};
 use elate_proto::scoring::v1 as pb;
 use elate_proto::scoring::v1::scoring_service_server::ScoringService;
 use elate_rpc::customers::Directory;
@@ -81,6 +81,10 @@ impl ScoringService for Grpc {
     ) -> Result<Response<pb::ListScoresResponse>, Status> {
         let workspace = reader(&request)?.clone();
         let request = request.into_inner();
+        if request.at_most.is_some_and(|most| !most.is_finite()) {
+            let error = FieldError::new("at_most", "is no finite number");
+            return Err(validate::Invalid::from(error).into());
+        }
         let list = format!("scores/{:?}", request.at_most);
         let page = validate::page::<(f64, CustomerId)>(&list, request.page)?;
         let scores = self.app.list(&workspace, request.at_most, page.after, u64::from(page.size)).await?;

@@ -1,20 +1,21 @@
 //! An SMTP server that keeps what it is given and fails as told.
 //!
 //! It speaks as much of RFC 5321 as mail clients use: `EHLO`, `HELO`, `MAIL`, `RCPT`, `DATA`, `RSET`, `NOOP`,
-//! `QUIT`, with 8BITMIME and SMTPUTF8 announced, without TLS and without authentication.
+//! `QUIT`, with 8BITMIME and SMTPUTF8 announced; where it is told to, with TLS from the first byte or by `STARTTLS`,
+//! and with `AUTH PLAIN` and `AUTH LOGIN`.
+
+mod session;
+
+use crate::certificates::Signed;
 
 use std::{
     collections::{HashMap, VecDeque},
-    io,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
-};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_rustls::TlsAcceptor;
 
 /// One accepted mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,10 @@ pub struct Mail {
     pub data: String,
     /// Whether the client was told that the mail was accepted.
     pub acknowledged: bool,
+    /// Whether it came over TLS.
+    pub protected: bool,
+    /// The user who had logged in.
+    pub user: Option<String>,
 }
 
 impl Mail {
@@ -65,8 +70,47 @@ pub enum Fault {
     Delay(Duration),
 }
 
+/// How connections are protected.
+#[derive(Debug, Clone, Default)]
+pub enum Tls {
+    /// Not at all.
+    #[default]
+    None,
+    /// By `STARTTLS`; without it no mail is taken.
+    Starttls(Signed),
+    /// From the first byte.
+    Implicit(Signed),
+}
+
+/// Who may send.
+#[derive(Debug, Clone, Default)]
+pub enum Login {
+    /// Everybody.
+    #[default]
+    None,
+    /// Whoever knows name and password, by one of these mechanisms (`PLAIN LOGIN`).
+    Required {
+        /// Name.
+        user: String,
+        /// Password.
+        password: String,
+        /// The mechanisms that are offered.
+        mechanisms: String,
+    },
+}
+
+/// What a sink asks of its clients.
+#[derive(Default)]
+struct Rules {
+    starttls: Option<TlsAcceptor>,
+    implicit: Option<TlsAcceptor>,
+    login: Login,
+}
+
 #[derive(Debug, Default)]
 struct State {
+    refused_logins: usize,
+    commands: Vec<String>,
     mails: Vec<Mail>,
     faults: HashMap<String, VecDeque<Fault>>,
     connections: usize,
@@ -87,11 +131,25 @@ impl SmtpSink {
     /// # Panics
     /// When no port can be bound.
     pub async fn start() -> Self {
+        Self::start_with(Tls::None, Login::None).await
+    }
+
+    /// Starts one that wants TLS, or a login.
+    ///
+    /// # Panics
+    /// When no port can be bound.
+    pub async fn start_with(tls: Tls, login: Login) -> Self {
+        let (starttls, implicit) = match tls {
+            Tls::None => (None, None),
+            Tls::Starttls(signed) => (Some(signed.acceptor()), None),
+            Tls::Implicit(signed) => (None, Some(signed.acceptor())),
+        };
+        let rules = Arc::new(Rules { starttls, implicit, login });
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("bind the SMTP sink");
         let address = listener.local_addr().expect("a bound listener has an address");
         let state = Arc::new(Mutex::new(State::default()));
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, Arc::clone(&state)));
+        tasks.spawn(accept(listener, Arc::clone(&state), rules));
         Self { address, state, _tasks: tasks }
     }
 
@@ -124,139 +182,33 @@ impl SmtpSink {
         lock(&self.state).connections
     }
 
+    /// How many logins were refused so far.
+    #[must_use]
+    pub fn refused_logins(&self) -> usize {
+        lock(&self.state).refused_logins
+    }
+
+    /// The commands that came without protection, in order, over all connections.
+    #[must_use]
+    pub fn said_openly(&self) -> Vec<String> {
+        lock(&self.state).commands.clone()
+    }
+
     /// Lets the next attempt for `recipient` fail so. Several faults for one recipient queue up.
     pub fn fail_next(&self, recipient: &str, fault: Fault) {
         lock(&self.state).faults.entry(recipient.to_owned()).or_default().push_back(fault);
     }
 }
 
-async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
+async fn accept(listener: TcpListener, state: Arc<Mutex<State>>, rules: Arc<Rules>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _peer)) = listener.accept().await {
         lock(&state).connections += 1;
-        let state = Arc::clone(&state);
+        let (state, rules) = (Arc::clone(&state), Arc::clone(&rules));
         // A connection that the client cuts is ordinary here, so its error is of no interest.
-        connections.spawn(async move { drop(Session::new(stream, state).run().await) });
+        connections.spawn(async move { drop(session::serve(stream, state, rules).await) });
         while connections.try_join_next().is_some() {}
     }
-}
-
-/// One connection's conversation.
-struct Session {
-    stream: BufReader<TcpStream>,
-    state: Arc<Mutex<State>>,
-    from: String,
-    to: Vec<String>,
-    fault: Option<Fault>,
-}
-
-impl Session {
-    fn new(stream: TcpStream, state: Arc<Mutex<State>>) -> Self {
-        Self { stream: BufReader::new(stream), state, from: String::new(), to: Vec::new(), fault: None }
-    }
-
-    async fn run(mut self) -> io::Result<()> {
-        self.answer("220 localhost ESMTP sink").await?;
-        while let Some(line) = self.line().await? {
-            let verb = line.get(..4).unwrap_or(&line).to_ascii_uppercase();
-            match verb.as_str() {
-                "EHLO" => {
-                    self.answer("250-localhost\r\n250-8BITMIME\r\n250-PIPELINING\r\n250 SMTPUTF8").await?
-                }
-                "HELO" | "NOOP" => self.answer("250 ok").await?,
-                "RSET" => {
-                    self.forget();
-                    self.answer("250 ok").await?;
-                }
-                "MAIL" => {
-                    self.forget();
-                    self.from = address_in(&line);
-                    self.answer("250 ok").await?;
-                }
-                "RCPT" => self.recipient(address_in(&line)).await?,
-                "DATA" if self.to.is_empty() => self.answer("554 no valid recipients").await?,
-                "DATA" if self.fault == Some(Fault::DropBeforeData) => return Ok(()),
-                "DATA" => {
-                    if !self.data().await? {
-                        return Ok(());
-                    }
-                }
-                "QUIT" => return self.answer("221 bye").await,
-                _ => self.answer("500 unknown command").await?,
-            }
-        }
-        Ok(())
-    }
-
-    fn forget(&mut self) {
-        self.from.clear();
-        self.to.clear();
-        self.fault = None;
-    }
-
-    async fn recipient(&mut self, recipient: String) -> io::Result<()> {
-        let fault = lock(&self.state).faults.get_mut(&recipient).and_then(VecDeque::pop_front);
-        if let Some(Fault::RefuseRecipient(code, text)) = &fault {
-            let answer = format!("{code} {text}");
-            return self.answer(&answer).await;
-        }
-        self.fault = fault.or(self.fault.take());
-        self.to.push(recipient);
-        self.answer("250 ok").await
-    }
-
-    /// Takes a mail; `false` when the connection is to end.
-    async fn data(&mut self) -> io::Result<bool> {
-        self.answer("354 go on").await?;
-        let mut data = String::new();
-        loop {
-            // The client vanished in the middle: such a mail was never sent.
-            let Some(line) = self.line().await? else { return Ok(false) };
-            if line == "." {
-                break;
-            }
-            data.push_str(line.strip_prefix('.').unwrap_or(&line));
-            data.push_str("\r\n");
-        }
-        let fault = self.fault.take();
-        if let Some(Fault::RefuseMail(code, text)) = &fault {
-            let answer = format!("{code} {text}");
-            self.forget();
-            self.answer(&answer).await?;
-            return Ok(true);
-        }
-        if let Some(Fault::Delay(pause)) = fault {
-            tokio::time::sleep(pause).await;
-        }
-        let acknowledged = fault != Some(Fault::DropBeforeAnswer);
-        let mail = Mail { from: self.from.clone(), to: self.to.clone(), data, acknowledged };
-        lock(&self.state).mails.push(mail);
-        self.forget();
-        if acknowledged {
-            self.answer("250 ok kept").await?;
-        }
-        Ok(!matches!(fault, Some(Fault::DropBeforeAnswer | Fault::DropAfterAnswer)))
-    }
-
-    async fn line(&mut self) -> io::Result<Option<String>> {
-        let mut line = Vec::new();
-        if self.stream.read_until(b'\n', &mut line).await? == 0 {
-            return Ok(None);
-        }
-        let text = String::from_utf8_lossy(&line);
-        Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
-    }
-
-    async fn answer(&mut self, text: &str) -> io::Result<()> {
-        self.stream.get_mut().write_all(format!("{text}\r\n").as_bytes()).await
-    }
-}
-
-/// The address between the angle brackets of `MAIL FROM:<a@b>` and `RCPT TO:<a@b>`.
-fn address_in(line: &str) -> String {
-    let start = line.find('<').map_or(line.len(), |at| at + 1);
-    let end = line[start..].find('>').map_or(line.len(), |at| start + at);
-    line[start..end].to_owned()
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
