@@ -10,6 +10,7 @@
 //! | [`spec`] | what each kind says, field by field |
 //! | [`Set`] | all manifests of a workspace: parse, apply, delete, canonical JSON; [`diff`] compares two |
 //! | [`Problem`] | one thing that is wrong: document, path, reason, hint |
+//! | [`Catalog`] | what is known of a workspace's events; [`Set::fit`] compares expressions with it |
 //! | [`expression`] | conditions and values in CEL, compiled once |
 //! | [`pattern`] | patterns of manifests, compiled for the engine |
 //! | [`schema`] | JSON Schema of each kind |
@@ -50,6 +51,7 @@ mod schema;
 mod set;
 pub mod spec;
 
+pub use check::{Catalog, Findings};
 pub use diff::{Change, ChangeKind, Line, diff};
 pub use name::{Id, InvalidName, Kind, Name};
 pub use problem::Problem;

@@ -9,11 +9,13 @@ mod policy;
 mod references;
 mod score;
 mod template;
+mod types;
 
 use crate::problem::At;
 use crate::spec::{Metadata, Spec};
 
 pub(crate) use references::references;
+pub use types::{Catalog, Findings};
 
 /// Things of one sort in one document: touchpoints, steps, locales, providers, topics.
 const MAX_ITEMS: usize = 200;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use cel::common::ast::{Expr, IdedExpr, LiteralValue};
 use cel::common::types::CelBool;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -47,6 +48,16 @@ impl Condition {
     /// The variables that it reads.
     pub fn uses(&self) -> &Uses {
         self.0.uses()
+    }
+
+    /// Whether it is written down as false.
+    pub(crate) fn is_never(&self) -> bool {
+        matches!(&self.tree().expr, Expr::Literal(LiteralValue::Boolean(truth)) if !*truth.inner())
+    }
+
+    /// Its parts, for checks of what they may come to.
+    pub(crate) fn tree(&self) -> &IdedExpr {
+        self.0.tree()
     }
 
     /// As it was written.

@@ -143,6 +143,10 @@ impl Program {
         &self.0.text
     }
 
+    pub(super) fn tree(&self) -> &IdedExpr {
+        &self.0.expression
+    }
+
     pub(super) fn uses(&self) -> &Uses {
         &self.0.uses
     }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use cel::common::ast::IdedExpr;
 use cel::common::types::{CelBool, CelDouble, CelDuration, CelInt, CelString, CelTimestamp, CelUInt};
 use cel::common::value::Val;
 use elate_domain::{Better, Timestamp};
@@ -121,6 +122,11 @@ impl Value {
     /// The variables that it reads.
     pub fn uses(&self) -> &Uses {
         self.0.uses()
+    }
+
+    /// Its parts, for checks of what they may come to.
+    pub(crate) fn tree(&self) -> &IdedExpr {
+        self.0.tree()
     }
 
     /// As it was written.

@@ -2,11 +2,18 @@
 
 use std::sync::Arc;
 
-use elate_patterns::{self as engine, EventTest, PatternSpec, Repeat, StepKind, StepSpec};
+use elate_patterns::{self as engine, EventTest, Limits, PatternSpec, Repeat, StepKind, StepSpec};
 
 use super::vocabulary::{StepTable, Test, Vocabulary};
 use crate::expression::{Uses, Value};
-use crate::spec::{AfterMatch, Contiguity, EventMatch, Pattern, Step};
+use crate::spec::{AfterMatch, Contiguity, EventMatch, Pattern, Step, Times};
+
+/// Partial matches of one customer, pattern and key that are always kept.
+const PARTIAL_MATCHES: u32 = 100;
+/// Events of such partial matches, counted for each, that are always kept.
+const CAPTURES: u32 = 2_000;
+/// The longest match for which room is made.
+const MOST_NEEDED: u32 = 250;
 
 /// A pattern, ready to run.
 #[derive(Debug, Clone)]
@@ -37,13 +44,18 @@ pub fn compile(pattern: &Pattern, words: &mut Vocabulary) -> Result<CompiledPatt
     let mut table = StepTable::default();
     collect_steps(&pattern.steps, false, &mut table);
     let steps = Arc::new(table);
-    let mut compiler =
-        Compiler { words, steps: Arc::clone(&steps), uses: Uses::default(), problems: Vec::new() };
+    let mut compiler = Compiler {
+        words,
+        steps: Arc::clone(&steps),
+        reached: Vec::new(),
+        uses: Uses::default(),
+        problems: Vec::new(),
+    };
     let spec = PatternSpec {
         steps: compiler.steps(&pattern.steps, "steps"),
         within_ms: pattern.within.map(|within| within.as_millis()),
         after_match: after_match(&pattern.after_match),
-        ..PatternSpec::default()
+        limits: limits(&pattern.steps),
     };
     let Compiler { uses, mut problems, .. } = compiler;
     problems.extend(engine::Pattern::problems(&spec).into_iter().map(|error| PatternProblem {
@@ -72,6 +84,27 @@ pub fn compile(pattern: &Pattern, words: &mut Vocabulary) -> Result<CompiledPatt
     }
 }
 
+/// What one customer may carry of one pattern and key: the least that anybody needs, and more where a match needs
+/// many events. An attempt begins with each event that may be the first, and each keeps what it took: so what is
+/// held grows with the square of the events of a match.
+fn limits(steps: &[Step]) -> Limits {
+    let needed = needed(steps).min(MOST_NEEDED);
+    Limits {
+        max_partial_matches: PARTIAL_MATCHES.max(2 * needed),
+        max_captures: CAPTURES.max(needed * (needed + 1)),
+    }
+}
+
+/// How many events a match takes at least.
+fn needed(steps: &[Step]) -> u32 {
+    let of = |step: &Step| match (&step.group, step.times) {
+        _ if step.absent || step.optional => 0,
+        (Some(group), times) => needed(group).saturating_mul(times.map_or(1, Times::min)),
+        (None, times) => times.map_or(1, Times::min),
+    };
+    steps.iter().map(of).fold(0, u32::saturating_add)
+}
+
 /// The engine's names for places, as manifests call them.
 fn our_path(path: &str) -> String {
     path.replace("].steps", "].group")
@@ -91,6 +124,8 @@ fn collect_steps(steps: &[Step], in_repeated: bool, table: &mut StepTable) {
 struct Compiler<'a> {
     words: &'a mut Vocabulary,
     steps: Arc<StepTable>,
+    /// The steps that may have taken events before the one at hand.
+    reached: Vec<String>,
     uses: Uses,
     problems: Vec<PatternProblem>,
 }
@@ -110,9 +145,23 @@ impl Compiler<'_> {
                         "move `on` and `where` to a step of the group",
                     );
                 }
+                if step.times.is_some() {
+                    // one repetition sees what the one before it took
+                    let mut table = StepTable::default();
+                    collect_steps(group, true, &mut table);
+                    self.reached.extend(table.names().map(str::to_owned));
+                }
                 StepKind::Group(self.steps(group, &format!("{path}.group")))
             }
-            None => StepKind::Event(self.test(&step.event_match(), path)),
+            None => {
+                let own = step.name.as_ref().filter(|_| !step.absent).map(ToString::to_string);
+                if step.times.is_some() {
+                    self.reached.extend(own.clone());
+                }
+                let kind = StepKind::Event(self.test(&step.event_match(), path));
+                self.reached.extend(own);
+                kind
+            }
         };
         let until = step.until.as_ref().map(|until| self.test(until, &format!("{path}.until")));
         StepSpec {
@@ -146,9 +195,13 @@ impl Compiler<'_> {
         if rest == EventMatch::default() {
             return EventTest { class, condition: None, reads_captures: false };
         }
+        if rest.condition.as_ref().is_some_and(|condition| condition.is_never()) {
+            self.refuse(&format!("{path}.where"), "never holds", "say when it does, or leave the step out");
+        }
         let uses = rest.condition.as_ref().map(|condition| condition.uses().clone()).unwrap_or_default();
         let reads_captures = uses.variables().any(|variable| self.steps.knows(variable));
         self.check_variables(&uses, path);
+        self.check_order(&uses, path);
         self.uses.extend(&uses);
         let test = Test { event: rest, steps: Arc::clone(&self.steps) };
         let condition = self.words.add(test, reads_captures);
@@ -176,6 +229,22 @@ impl Compiler<'_> {
                 &format!("{path}.where"),
                 &format!("there is no `{name}` here"),
                 &format!("known here: {}", known.join(", ")),
+            );
+        }
+    }
+
+    /// A step that comes only later has taken nothing yet.
+    fn check_order(&mut self, uses: &Uses, path: &str) {
+        let later: Vec<String> = uses
+            .variables()
+            .filter(|name| self.steps.knows(name) && !self.reached.iter().any(|reached| reached == name))
+            .map(str::to_owned)
+            .collect();
+        for name in later {
+            self.refuse(
+                &format!("{path}.where"),
+                &format!("`{name}` has taken no event yet when this is asked"),
+                "look at earlier steps; the event at hand is `event`",
             );
         }
     }
