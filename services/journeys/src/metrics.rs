@@ -10,6 +10,8 @@ elate_telemetry::metrics! {
     CASES_CHANGED: Counter("elate_journeys_cases_changed_total", Count, ["state"]);
     /// Conditions of patterns that could not be told, because a property was missing or of another type.
     CONDITIONS_FAILED: Counter("elate_journeys_conditions_failed_total", Count, []);
+    /// Partial matches of patterns that were dropped, the oldest first, because a customer's state was full.
+    PARTIAL_MATCHES_DROPPED: Counter("elate_journeys_partial_matches_dropped_total", Count, []);
     /// Evaluations of plays' triggers by what came of them.
     PLAYS_EVALUATED: Counter("elate_journeys_plays_evaluated_total", Count, ["decision"]);
 }

@@ -10,6 +10,7 @@ use elate_manifest::spec::EventMatch;
 use elate_patterns::{Capture, Match, Occurrence, Outcome, Overdue, PatternState, TimedOut, Times};
 
 use super::{Experience, MomentDefinition, same_unit};
+use crate::metrics;
 use crate::model::ids::Of;
 use crate::model::state::{CustomerState, PatternSlot, limits};
 use crate::model::turn::Turn;
@@ -59,7 +60,7 @@ pub(crate) fn step(
     pattern.compiled.pattern.step(&mut held, &mut seen.occurrence, &mut out);
     if !held.is_empty() {
         if !was_there && slot.keys.len() >= limits::PATTERN_KEYS {
-            state.dropped += forget_oldest(&mut slot);
+            dropped(state, forget_oldest(&mut slot));
         }
         slot.keys.insert(key.clone(), held);
     }
@@ -174,8 +175,14 @@ fn take_outcome(
         // Most partial matches end like this, so it is said only where somebody wants to know.
         Outcome::TimedOut(ended) if listens => timed_out(turn, moment, pattern, key, &ended),
         Outcome::TimedOut(_) => {}
-        Outcome::Dropped(count) => state.dropped += count,
+        Outcome::Dropped(count) => dropped(state, count),
     }
+}
+
+/// Partial matches went because there was no room for them: the customer's state and the metrics say how many.
+fn dropped(state: &mut CustomerState, count: u64) {
+    state.dropped += count;
+    metrics::PARTIAL_MATCHES_DROPPED.counter(metrics::NO_LABELS).increment(count);
 }
 
 fn matched(
