@@ -6,6 +6,7 @@ mod page;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use elate_delight::links::Chain;
 use elate_domain::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,8 @@ pub struct Report {
     pub input: Input,
     /// By Moment manifest.
     pub moments: BTreeMap<String, Moments>,
+    /// By Journey manifest: its touchpoints, the weakest first, and how well they go together.
+    pub links: BTreeMap<String, Chain>,
     /// By Moment manifest that makes promises.
     pub promises: BTreeMap<String, Promises>,
     /// By Play manifest.

@@ -5,6 +5,7 @@ mod sums;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use elate_delight::survey::Sample;
 use elate_domain::system::{
     CaseChanged, GrantRequested, JourneyMoved, MomentJudged, NotificationReceipt, NotificationRequested,
     PlayStepped, PromiseChanged, ScoreCrossed, name,
@@ -28,6 +29,8 @@ pub(crate) struct Tally {
     /// Judgements by moment id; the newest revision stands.
     judged: BTreeMap<String, MomentJudged>,
     moments: BTreeMap<String, MomentSums>,
+    /// Gaps by journey and touchpoint.
+    links: BTreeMap<(String, String), Sample>,
     /// Promises by id: moment and present state.
     standing: BTreeMap<String, (String, PromiseState)>,
     at_risk: BTreeSet<String>,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use elate_delight::links::{Chain, Link, rank};
+use elate_delight::survey::Sample;
 use elate_domain::system::MomentJudged;
 use elate_domain::{CustomerId, Outcome};
 
@@ -10,6 +12,9 @@ use crate::report::{Delight, Entry, FORMAT, Input, Messages, Moments, Period, Re
 
 /// Customers that the report names as the unhappiest.
 const UNHAPPIEST: usize = 20;
+
+/// Of the intervals of touchpoints' mean gaps.
+const CONFIDENCE: f64 = 0.95;
 
 /// What messages are counted by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,6 +84,8 @@ impl Tally {
     /// Adds up what only the end tells; what was kept for that goes.
     pub(crate) fn close(&mut self) {
         for judged in std::mem::take(&mut self.judged).into_values() {
+            let link = (judged.journey.clone(), judged.touchpoint.clone());
+            self.links.entry(link).or_default().add(judged.gap);
             self.moments.entry(judged.moment.clone()).or_default().take(judged);
         }
         for (id, (moment, state)) in std::mem::take(&mut self.standing) {
@@ -106,6 +113,10 @@ impl Tally {
         self.scores.extend(other.scores);
         for (name, moments) in other.moments {
             self.moments.entry(name).or_default().add(moments);
+        }
+        for (link, gaps) in other.links {
+            let mine = self.links.entry(link).or_default();
+            *mine = mine.merged(gaps);
         }
         for (name, theirs) in other.promises {
             let mine = self.promises.entry(name).or_default();
@@ -179,6 +190,7 @@ impl Tally {
             period,
             input,
             moments: self.moments.into_iter().map(|(name, sums)| (name, sums.finish())).collect(),
+            links: chains(self.links),
             promises: self.promises,
             plays: self.plays,
             messages: messages.collect(),
@@ -223,6 +235,15 @@ impl Tally {
                 .collect(),
         }
     }
+}
+
+/// The touchpoints of each journey, ranked.
+fn chains(links: BTreeMap<(String, String), Sample>) -> BTreeMap<String, Chain> {
+    let mut journeys: BTreeMap<String, Vec<Link>> = BTreeMap::new();
+    for ((journey, name), gaps) in links {
+        journeys.entry(journey).or_default().push(Link { name, gaps });
+    }
+    journeys.into_iter().map(|(journey, links)| (journey, rank(&links, CONFIDENCE))).collect()
 }
 
 fn add_messages(mine: &mut Messages, theirs: Messages) {
