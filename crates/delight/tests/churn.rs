@@ -375,3 +375,29 @@ proptest! {
         prop_assert!((total - 1.0).abs() < 1e-6, "{total}");
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_data_give_a_fit_with_finite_numbers(
+        customers in prop::collection::vec(any_customer(), 60..90), spend in prop::collection::vec(0.01..1e6, 90),
+        family in family(),
+    ) {
+        let paid = |(who, spend): (&Summary, &f64)| Summary { mean_spend: (who.repeats > 0).then_some(*spend), ..*who };
+        let customers: Vec<Summary> = customers.iter().zip(&spend).map(paid).collect();
+        let repeaters = customers.iter().filter(|who| who.repeats > 0).count();
+        let enough = repeaters >= churn::fit::LEAST_REPEATERS;
+        let purchases = churn::fit_purchases(family, &customers, Timestamp(0));
+        let money = churn::fit_spend(&customers, Timestamp(0));
+        prop_assert_eq!((purchases.is_ok(), money.is_ok()), (enough, enough), "{:?} {:?}", purchases, money);
+        if let (Ok(purchases), Ok(money)) = (purchases, money) {
+            prop_assert!(purchases.quality.log_likelihood.is_finite() && money.quality.log_likelihood.is_finite());
+            prop_assert!(purchases.quality.converged && money.quality.converged, "{:?} {:?}", purchases, money);
+            for who in &customers {
+                let outlook = churn::outlook(&purchases.model, Some(&money.model), who, &Horizon::default());
+                prop_assert!(outlook.purchases >= 0.0 && outlook.purchases.is_finite());
+            }
+        }
+    }
+}

@@ -164,6 +164,13 @@ fn misery_and_recovery_are_counted_in_customers_and_money() {
     assert!(report.misery_test.unwrap().p_value < 1e-6 && report.recovery_test.unwrap().p_value < 1e-6);
     assert!(report.misery_test.unwrap().hazard_ratio > 1.0);
     within(report.recovered.days.unwrap().mean, 0.8 * 60.0 + 0.2 * 30.0, 1e-9);
+    // 40 of 200 left after 30 days, the others were seen for 86.
+    let hazard = report.recovered.hazard.unwrap();
+    within(hazard.value, 40.0 * 1000.0 / (40.0 * 30.0 + 160.0 * 86.0), 1e-9);
+    assert!(
+        hazard.interval.contains(hazard.value)
+            && hazard.interval.high < report.unrecovered.hazard.unwrap().value
+    );
 }
 
 #[test]

@@ -20,7 +20,7 @@ const MEMORY: usize = 8;
 const MOST_STEPS: u64 = 300;
 
 /// Likelihoods and gradients computed at most. The line search knows no end of its own.
-const MOST_EVALUATIONS: u32 = 3000;
+const MOST_EVALUATIONS: u32 = 1200;
 
 /// Where the gradient of the mean log-likelihood is this short, the search ends.
 const SHORT_GRADIENT: f64 = 1e-9;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use statrs::function::gamma::{digamma, ln_gamma};
 
+use super::special::{digamma_between, ln_gamma_between, sigmoid, softplus};
 use super::{Error, Summary, positive};
 
 /// A customer's repeat purchases in money.
@@ -79,8 +80,8 @@ impl SpendModel {
         let shape = p * repeats;
         // With u = v/(x z): q ln u − (p x + q) ln(1 + u) − ln z, which has no large terms that cancel.
         let ln_u = v.ln() - (repeats * customer.mean).ln();
-        ln_gamma(shape + q) - ln_gamma(shape) - ln_gamma(q) + q * ln_u
-            - (shape + q) * super::special::softplus(ln_u)
+        ln_gamma_between(shape, q) - ln_gamma(q) + q * ln_u
+            - (shape + q) * softplus(ln_u)
             - customer.mean.ln()
     }
 
@@ -90,10 +91,9 @@ impl SpendModel {
         let repeats = f64::from(customer.repeats);
         let shape = p * repeats;
         let ln_u = v.ln() - (repeats * customer.mean).ln();
-        let ln_one_plus_u = super::special::softplus(ln_u);
-        let both = digamma(shape + q);
-        sums[0] += weight * shape * (both - digamma(shape) - ln_one_plus_u);
-        sums[1] += weight * q * (both - digamma(q) + ln_u - ln_one_plus_u);
-        sums[2] += weight * (q - (shape + q) * super::special::sigmoid(ln_u));
+        let ln_one_plus_u = softplus(ln_u);
+        sums[0] += weight * shape * (digamma_between(shape, q) - ln_one_plus_u);
+        sums[1] += weight * q * (digamma(shape + q) - digamma(q) + ln_u - ln_one_plus_u);
+        sums[2] += weight * (q - (shape + q) * sigmoid(ln_u));
     }
 }

@@ -13,6 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{KaplanMeier, LogRank, Observation, Point, RestrictedMean, log_rank};
 use crate::interval::Interval;
+use crate::rates::{Figure, poisson_interval};
+
+/// Hazards are in this many days of one customer.
+const HAZARD_DAYS: f64 = 1000.0;
 
 /// A customer from an index moment on: her miserable moment, or for comparison a moment that was not.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -48,6 +52,9 @@ pub struct Group {
     pub customers: u64,
     /// Those who left under observation.
     pub left: u64,
+    /// The hazard: departures in 1,000 days of customers under observation, with the exact interval of a Poisson
+    /// count (Garwood 1936); `None` for an empty group.
+    pub hazard: Option<Figure>,
     /// The share still there at the horizon; `None` if nobody was observed so long.
     pub staying: Option<Point>,
     /// Mean days as a customer within the horizon; `None` as above.
@@ -137,15 +144,28 @@ pub fn report(customers: &[Followed], question: Question) -> Report {
 
 fn group(observations: &[Observation], question: &Question) -> Group {
     let curve = KaplanMeier::of(observations);
+    let left = curve.as_ref().map_or(0, KaplanMeier::left);
     Group {
         customers: observations.len() as u64,
-        left: curve.as_ref().map_or(0, KaplanMeier::left),
+        left,
+        hazard: hazard(observations, left, question.confidence),
         staying: curve.as_ref().and_then(|curve| curve.at(question.horizon_days, question.confidence)),
         days: curve
             .as_ref()
             .and_then(|curve| curve.restricted_mean(question.horizon_days, question.confidence)),
         curve,
     }
+}
+
+fn hazard(observations: &[Observation], left: u64, confidence: f64) -> Option<Figure> {
+    let days: f64 = observations.iter().map(|observation| observation.exit - observation.entry).sum();
+    if days.is_nan() || days <= 0.0 {
+        return None;
+    }
+    let unit = HAZARD_DAYS / days;
+    let count = poisson_interval(left, confidence)?;
+    let interval = Interval { low: unit * count.low, high: unit * count.high, confidence };
+    Some(Figure::new(unit * left as f64, interval, observations.len() as u64))
 }
 
 /// Empty groups have lost nobody and take no part.

@@ -80,6 +80,11 @@ fn revenue(random: &mut Random) -> f64 {
     if random.chance(0.1) { (3.0 + random.normal()).exp() } else { 0.0 }
 }
 
+/// One in fifty buys, for a very skewed amount.
+fn rare_revenue(random: &mut Random) -> f64 {
+    if random.chance(0.02) { (3.0 + 1.5 * random.normal()).exp() } else { 0.0 }
+}
+
 fn seldom(random: &mut Random) -> f64 {
     f64::from(random.chance(0.02))
 }
@@ -101,6 +106,31 @@ fn without_a_difference_of_means_twenty_looks_seldom_alarm() {
 fn without_a_difference_of_skewed_means_twenty_looks_seldom_alarm() {
     let rate = alarms(2, 100, (revenue, revenue), as_mean);
     assert!(rate < 0.05, "{rate}");
+}
+
+#[test]
+fn without_a_difference_of_very_skewed_means_twenty_looks_seldom_alarm() {
+    let rate = alarms(7, 100, (rare_revenue, rare_revenue), as_mean);
+    assert!(rate < 0.05, "{rate}");
+}
+
+#[test]
+fn without_a_difference_between_sides_of_unequal_size_twenty_looks_seldom_alarm() {
+    let (mut random, mixture) = (Random::new(8), mixture());
+    let mut alarmed = 0;
+    for _ in 0..RUNS {
+        let (mut treated, mut held_out, mut ever) = ([0; 2], [0; 2], false);
+        for _ in 0..LOOKS {
+            for (side, batch) in [(&mut treated, 950), (&mut held_out, 50)] {
+                side[0] += (0..batch).filter(|_| random.chance(0.02)).count() as u64;
+                side[1] += batch;
+            }
+            let arm = |side: [u64; 2]| Arm::Share { hits: side[0], of: side[1] };
+            ever |= mixture.compare(&arm(treated), &arm(held_out)).is_some_and(|c| c.is_significant());
+        }
+        alarmed += usize::from(ever);
+    }
+    assert!(alarmed < RUNS / 20, "{alarmed}");
 }
 
 #[test]
