@@ -18,6 +18,7 @@
 //! | [`survey`] | intervals for shares, differences, means and NPS |
 //! | [`rates`] | wow rate, miserable rate, recovery, each with its interval |
 //! | [`links`] | the weakest link of a journey and its harmony |
+//! | [`mending`] | what each link is worth mending, in mean delight |
 //! | [`churn`] | who will come back, how often, and what that is worth |
 //! | [`survival`] | how long customers stay; what a miserable moment costs and a recovery saves |
 //! | [`effect`] | treated against held out, at any look; rollout decisions; drivers of retention and NPS |
@@ -28,6 +29,7 @@ pub mod gap;
 pub mod habit;
 pub mod interval;
 pub mod links;
+pub mod mending;
 pub mod rates;
 pub mod score;
 pub mod survey;
