@@ -50,7 +50,7 @@ fn most(runs: u64, level: f64) -> usize {
 
 #[test]
 fn steady_noise_rarely_alarms() {
-    let runs = 400;
+    let runs = 200;
     let alarms = false_alarms(runs, |seed| Shop { per_day: 16, ..Shop::steady(seed) });
     assert!(alarms.0 <= most(runs, 0.05) && alarms.1 <= most(runs, 0.1), "{alarms:?} of {runs}");
     // A search that never alarms would hold any level.
@@ -60,7 +60,7 @@ fn steady_noise_rarely_alarms() {
 /// Days that differ as a whole, and weekends that differ each week, are no change.
 #[test]
 fn restless_days_and_weekends_rarely_alarm() {
-    let runs = 400;
+    let runs = 200;
     let alarms =
         false_alarms(runs, |seed| Shop { per_day: 16, day_noise: 0.4, weekend: 0.8, ..Shop::steady(seed) });
     assert!(alarms.0 <= most(runs, 0.05) && alarms.1 <= most(runs, 0.1), "{alarms:?} of {runs}");
