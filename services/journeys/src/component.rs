@@ -10,7 +10,7 @@ use elate_rpc::customers::Directory;
 use elate_runtime::{Built, Component, Dependencies, Phase, Task};
 use elate_telemetry::metrics::Metric;
 
-use crate::app::App;
+use crate::app::{App, COMMAND_LANE, Commands};
 use crate::config::JourneysSettings;
 use crate::error;
 use crate::grpc::Grpc;
@@ -52,7 +52,9 @@ impl Component for JourneysComponent {
         .member(member)
         .clock(Arc::clone(&dependencies.clock))
         .build()?;
-        let server = JourneysServiceServer::new(Grpc::new(App::new(store), Directory::new(events)));
+        let commands = Commands::new(consumer.lane(COMMAND_LANE), consumer.ownership(), dependencies.clock);
+        let app = App::new(store).with_commands(commands);
+        let server = JourneysServiceServer::new(Grpc::new(app, Directory::new(events)));
         let consume = Task::new("journeys consumer", Phase::Consume, move |stop| async move {
             Ok(consumer.run(stop).await?)
         });

@@ -105,6 +105,13 @@ async fn a_broken_promise_is_made_good(dsn: Dsn) {
     eventually(WITHIN, || async { app.promises(&shop(), &broken, ALL).await.unwrap().items.len() == 40 })
         .await;
 
+    let one = app.promises(&shop(), &broken, ALL).await.unwrap().items[0].promise_id;
+    let (_, history) = app.promise(&shop(), one).await.unwrap();
+    let states: Vec<_> = history.iter().map(|change| change.state).collect();
+    assert_eq!(states, [PromiseState::Open, PromiseState::AtRisk, PromiseState::Broken]);
+    let missing = app.promise(&shop(), Uuid::nil()).await;
+    assert!(matches!(missing, Err(elate_journeys::error::Error::PromiseUnknown(_))), "{missing:?}");
+
     let said = |called: &str| -> Vec<Event> {
         log.appended().into_iter().filter(|event| &*event.name == called).collect()
     };

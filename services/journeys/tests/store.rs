@@ -204,6 +204,7 @@ async fn lists_page_through_everything_once(shop: &Shop) {
         states: vec![Open, AtRisk],
         due_before: Some(Timestamp(102)),
         customer: Some(customer(1)),
+        ..PromiseFilter::default()
     };
     let found = shop.app.promises(&workspace("shop"), &filter, ALL).await.unwrap();
     assert_eq!(found.items.iter().map(|row| row.promise_id.as_u128()).collect::<Vec<_>>(), [1, 5]);

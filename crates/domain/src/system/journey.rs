@@ -182,7 +182,7 @@ pub struct PlayStepped {
     /// Instance key.
     #[serde(default)]
     pub key: String,
-    /// `entered`, `held_out`, `refused`, `step`, `exited` or `completed`.
+    /// `entered`, `held_out`, `refused`, `step`, `migrated`, `not_migrated`, `exited` or `completed`.
     pub change: String,
     /// Path of the step, e.g. `2` or `3.else.0`.
     #[serde(default)]
@@ -196,6 +196,17 @@ pub struct PlayStepped {
     /// Why.
     #[serde(default)]
     pub reason: String,
+}
+
+/// A command: from here on the instance runs a newer wording of its play, if that has a wait where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlayMigrationCommanded {
+    /// The play.
+    pub play: String,
+    /// The instance.
+    pub instance_id: String,
+    /// The version of the definitions whose wording it runs from here on.
+    pub version: u64,
 }
 
 /// A delight score crossed a threshold.

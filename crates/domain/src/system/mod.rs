@@ -54,6 +54,9 @@ pub mod name {
     /// Something happened to a customer in a play: [`super::PlayStepped`].
     pub const PLAY_STEPPED: &str = "elate.play.stepped";
 
+    /// A command: move an instance of a play to a newer wording: [`super::PlayMigrationCommanded`].
+    pub const PLAY_MIGRATION_COMMANDED: &str = "elate.play.migration_commanded";
+
     /// A play asks for a message: [`super::NotificationRequested`].
     pub const NOTIFICATION_REQUESTED: &str = "elate.notification.requested";
     /// A play left; cancel what was not handed over yet: [`super::NotificationCancelled`].

@@ -80,6 +80,16 @@ fn check_trigger(play: &Play, problems: &mut Problems) {
                 "",
             );
         }
+        Trigger::Schedule(schedule) => {
+            let start = schedule.start.0;
+            if schedule.rule.days(start, start).next().is_none() {
+                problems.add(
+                    "spec.trigger.schedule.rule",
+                    "names no day at all",
+                    "look at its parts together",
+                );
+            }
+        }
         Trigger::Score(_) | Trigger::Stage(_) | Trigger::Case(_) => {}
     }
 }

@@ -135,7 +135,7 @@ impl<'a> World<'a> {
                 }
             }
             Trigger::Score(trigger) => self.threshold(trigger.threshold, problems),
-            Trigger::Event(_) => {}
+            Trigger::Event(_) | Trigger::Schedule(_) => {}
         }
         self.steps(&play.steps, "spec.steps", problems);
     }

@@ -8,6 +8,7 @@ mod pattern;
 mod play;
 mod policy;
 mod promise;
+mod recurrence;
 mod reference;
 mod scalar;
 mod score;
@@ -21,12 +22,13 @@ pub use moment::{Expect, Habit, Moment, Thresholds};
 pub use pattern::{AfterMatch, Contiguity, Pattern, Step, Times};
 pub use play::{
     CaseTrigger, Direction, EntryCap, Holdout, MomentTrigger, Play, PlayCaps, PromiseTrigger, Reentry,
-    ScoreTrigger, StageTrigger, Trigger,
+    ScheduleTrigger, ScoreTrigger, StageTrigger, Trigger,
 };
 pub use policy::{Cap, CapPeriod, Consent, GlobalHoldout, Policy, QuietHours, SurveyBaselines, Topic};
 pub use promise::{AtRisk, Moved, NamedMatch, Promise, PromiseEvent, PromiseRules, PromiseSource};
+pub use recurrence::Recurrence;
 pub use reference::{Secret, SecretSource, Setting};
-pub use scalar::{LocalTime, OneOrMany, Percent, Tolerance, Zone};
+pub use scalar::{LocalDate, LocalTime, OneOrMany, Percent, Tolerance, Zone};
 pub use score::{Score, ScoreThreshold};
 pub use step::{Ask, Branch, Emit, Exit, Grant, MessageClass, PlayStep, Send, SplitArm, Task, Wait};
 pub use template::{LocalisedTemplate, Template};

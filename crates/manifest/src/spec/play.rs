@@ -4,8 +4,8 @@ use elate_domain::{CaseState, HumanDuration, Outcome, PromiseState, Stage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::scalar::Percent;
-use super::{EventMatch, PlayStep, schemas};
+use super::scalar::{LocalDate, LocalTime, Percent, Zone};
+use super::{EventMatch, PlayStep, Recurrence, schemas};
 use crate::Name;
 use crate::expression::{Condition, Value};
 
@@ -62,6 +62,25 @@ pub enum Trigger {
     Case(CaseTrigger),
     /// Any event.
     Event(EventMatch),
+    /// The times of a rule come, for each customer by itself.
+    Schedule(ScheduleTrigger),
+}
+
+/// The times of a rule: days of a recurrence, and a time of day in the customer's zone. A customer's first time is
+/// the next one after something happened to the customer under these definitions; applied with a replay, after
+/// something happened within it. `event` is then named `elate.schedule.due`, with `play` and `due`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleTrigger {
+    /// A recurrence rule of RFC 5545, of days: `FREQ=WEEKLY;BYDAY=MO`.
+    pub rule: Recurrence,
+    /// The day from which it is counted, and before which there is none.
+    pub start: LocalDate,
+    /// The time of day.
+    pub at: LocalTime,
+    /// The zone instead of the customer's; where that is unknown, it is the workspace's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Zone>,
 }
 
 /// A moment was judged.

@@ -173,6 +173,14 @@ parsed_text!(
 );
 
 parsed_text!(
+    /// A day, `YYYY-MM-DD`.
+    LocalDate(chrono::NaiveDate),
+    |text| chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d")
+        .map_err(|_| format!("{text:?} is no day such as 2026-03-31")),
+    { "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "examples": ["2026-03-31"] }
+);
+
+parsed_text!(
     /// An IANA time zone.
     Zone(chrono_tz::Tz),
     |text| text.parse().map_err(|_| format!("{text:?} is no IANA time zone such as Europe/Vienna")),
@@ -182,6 +190,12 @@ parsed_text!(
 impl Serialize for LocalTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0.format("%H:%M"))
+    }
+}
+
+impl Serialize for LocalDate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0.format("%Y-%m-%d"))
     }
 }
 

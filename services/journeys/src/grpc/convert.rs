@@ -5,10 +5,10 @@ use elate_proto::journeys::v1 as pb;
 use elate_rpc::validate::{self, Invalid, proto_timestamp};
 use uuid::Uuid;
 
-use crate::app::HeldOut;
+use crate::app::{Group, HeldOut, Preview};
 use crate::model::rows::{
     CaseRow, Check, EvaluationRow, JourneyPhase, JourneyRow, MomentRow, PlayDecision, PlayPhase, PlayRow,
-    PromiseRow, StepRow, Verdict,
+    PromiseChangeRow, PromiseRow, StepRow, Verdict,
 };
 use crate::store::PartitionVersion;
 
@@ -17,10 +17,10 @@ pub(super) fn time(field: &str, time: Option<prost_types::Timestamp>) -> Result<
     Ok(time.map(|time| validate::timestamp(field, time)).transpose()?)
 }
 
-/// Reads the id of an instance.
-pub(super) fn instance_id(text: &str) -> Result<Uuid, Invalid> {
+/// Reads an id.
+pub(super) fn uuid(field: &str, text: &str) -> Result<Uuid, Invalid> {
     let parsed = Uuid::parse_str(text);
-    parsed.map_err(|error| FieldError::new("instance_id", format!("is no UUID: {error}")).into())
+    parsed.map_err(|error| FieldError::new(field, format!("is no UUID: {error}")).into())
 }
 
 /// Reads a list of states; each has its own enum in the contract.
@@ -83,23 +83,26 @@ fn at(time: Timestamp) -> Option<prost_types::Timestamp> {
     Some(proto_timestamp(time))
 }
 
+fn promise_state(state: PromiseState) -> pb::PromiseState {
+    match state {
+        PromiseState::Open => pb::PromiseState::Open,
+        PromiseState::AtRisk => pb::PromiseState::AtRisk,
+        PromiseState::Kept => pb::PromiseState::Kept,
+        PromiseState::Exceeded => pb::PromiseState::Exceeded,
+        PromiseState::Late => pb::PromiseState::Late,
+        PromiseState::Broken => pb::PromiseState::Broken,
+        PromiseState::Withdrawn => pb::PromiseState::Withdrawn,
+    }
+}
+
 impl From<PromiseRow> for pb::Promise {
     fn from(row: PromiseRow) -> Self {
-        let state = match row.state {
-            PromiseState::Open => pb::PromiseState::Open,
-            PromiseState::AtRisk => pb::PromiseState::AtRisk,
-            PromiseState::Kept => pb::PromiseState::Kept,
-            PromiseState::Exceeded => pb::PromiseState::Exceeded,
-            PromiseState::Late => pb::PromiseState::Late,
-            PromiseState::Broken => pb::PromiseState::Broken,
-            PromiseState::Withdrawn => pb::PromiseState::Withdrawn,
-        };
         Self {
             promise_id: row.promise_id.to_string(),
             customer_id: row.owner.customer.to_string(),
             moment: row.moment,
             key: row.key,
-            state: state.into(),
+            state: promise_state(row.state).into(),
             due_time: at(row.due),
             first_due_time: at(row.first_due),
             fulfilled_time: row.fulfilled_at.map(proto_timestamp),
@@ -108,6 +111,17 @@ impl From<PromiseRow> for pb::Promise {
             journey: row.journey,
             created_time: at(row.created_at),
             updated_time: at(row.updated_at),
+        }
+    }
+}
+
+impl From<PromiseChangeRow> for pb::PromiseChange {
+    fn from(row: PromiseChangeRow) -> Self {
+        Self {
+            time: at(row.at),
+            state: promise_state(row.state).into(),
+            due_time: at(row.due),
+            reason: row.reason,
         }
     }
 }
@@ -269,6 +283,25 @@ impl From<HeldOut> for pb::IsHeldOutResponse {
     }
 }
 
+impl From<Group> for pb::PlayMigrationGroup {
+    fn from(group: Group) -> Self {
+        Self {
+            definitions_version: group.waiting.version,
+            step: group.waiting.step,
+            instances: group.waiting.instances,
+            moves: group.stays.is_none(),
+            stays_because: group.stays.unwrap_or_default(),
+        }
+    }
+}
+
+impl From<Preview> for pb::PreviewPlayMigrationResponse {
+    fn from(preview: Preview) -> Self {
+        let groups = preview.groups.into_iter().map(Into::into).collect();
+        Self { definitions_version: preview.version, groups }
+    }
+}
+
 impl From<PartitionVersion> for pb::PartitionDefinitions {
     fn from(found: PartitionVersion) -> Self {
         Self {
@@ -293,7 +326,7 @@ mod tests {
             assert_eq!(error.0[0].field, "states[1]");
         }
         assert!(case_states(&[]).unwrap().is_empty());
-        assert_eq!(instance_id("x").unwrap_err().0[0].field, "instance_id");
+        assert_eq!(uuid("instance_id", "x").unwrap_err().0[0].field, "instance_id");
     }
 
     #[test]

@@ -82,6 +82,8 @@ impl JourneysService for Grpc {
         let request = request.into_inner();
         let filter = PromiseFilter {
             states: convert::promise_states(&request.states)?,
+            moment: validate::optional_text("moment", request.moment, MAX_NAME).map_err(Invalid::from)?,
+            due_from: convert::time("due_from_time", request.due_from_time)?,
             due_before: convert::time("due_before_time", request.due_before_time)?,
             customer: self.filter(&workspace, request.customer).await?,
         };
@@ -89,6 +91,17 @@ impl JourneysService for Grpc {
         let found = self.app.promises(&workspace, &filter, page(&list, request.page)?).await?;
         let promises = found.items.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListPromisesResponse { promises, page: next(&list, found.next) }))
+    }
+
+    async fn get_promise(
+        &self,
+        request: Request<pb::GetPromiseRequest>,
+    ) -> Result<Response<pb::GetPromiseResponse>, Status> {
+        let workspace = reader(&request)?.clone();
+        let promise = convert::uuid("promise_id", &request.into_inner().promise_id)?;
+        let (promise, changes) = self.app.promise(&workspace, promise).await?;
+        let changes = changes.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::GetPromiseResponse { promise: Some(promise.into()), changes }))
     }
 
     async fn list_moments(
@@ -159,7 +172,7 @@ impl JourneysService for Grpc {
         request: Request<pb::GetPlayInstanceRequest>,
     ) -> Result<Response<pb::GetPlayInstanceResponse>, Status> {
         let workspace = reader(&request)?.clone();
-        let instance = convert::instance_id(&request.into_inner().instance_id)?;
+        let instance = convert::uuid("instance_id", &request.into_inner().instance_id)?;
         let (instance, steps) = self.app.play_instance(&workspace, instance).await?;
         let steps = steps.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::GetPlayInstanceResponse { instance: Some(instance.into()), steps }))
@@ -198,6 +211,32 @@ impl JourneysService for Grpc {
         let question = HoldoutQuestion { play, subject, service_message: request.service_message };
         let found = self.app.is_held_out(&workspace, &question).await?;
         Ok(Response::new(found.into()))
+    }
+
+    async fn preview_play_migration(
+        &self,
+        request: Request<pb::PreviewPlayMigrationRequest>,
+    ) -> Result<Response<pb::PreviewPlayMigrationResponse>, Status> {
+        let workspace = reader(&request)?.clone();
+        let play = play_name(request.into_inner().play)?;
+        let preview = self.app.preview_migration(&workspace, &play).await?;
+        Ok(Response::new(preview.into()))
+    }
+
+    async fn migrate_play(
+        &self,
+        request: Request<pb::MigratePlayRequest>,
+    ) -> Result<Response<pb::MigratePlayResponse>, Status> {
+        let workspace = identity(&request)?.require(Role::Operator)?.workspace()?.clone();
+        let request = request.into_inner();
+        let play = play_name(request.play)?;
+        validate::request_id("request_id", request.request_id).map_err(Invalid::from)?;
+        let version = request.definitions_version;
+        let list = format!("migrate/{play}/{version}");
+        let page = page(&list, request.page)?;
+        let done = self.app.migrate(&workspace, &play, version, page).await?;
+        let page = next(&list, done.next);
+        Ok(Response::new(pb::MigratePlayResponse { moving: done.moving, staying: done.staying, page }))
     }
 
     async fn get_definitions_status(

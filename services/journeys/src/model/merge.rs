@@ -39,6 +39,9 @@ pub(crate) fn merge(survivor: &mut CustomerState, loser: CustomerState) {
         join(&mut survivor.completed, loser.completed, limits::COMPLETED, |a, b| a == b),
     ];
     survivor.dropped += dropped.iter().sum::<u64>();
+    // Timers of the one who was merged away came along; set anew at the next event, they stand as they should.
+    survivor.schedules.version = 0;
+    survivor.schedules.plays.extend(loser.schedules.plays);
     survivor.held_out = survivor.held_out.or(loser.held_out);
     survivor.dropped += join_times(&mut survivor.entries, loser.entries);
     for (play, memory) in loser.memory {

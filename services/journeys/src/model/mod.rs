@@ -5,6 +5,7 @@ mod assignments;
 mod cases;
 mod definitions;
 mod evaluations;
+mod hear;
 mod ids;
 mod journeys;
 mod merge;
@@ -17,6 +18,7 @@ mod promises;
 pub mod rows;
 pub mod state;
 mod turn;
+mod wording;
 
 #[cfg(test)]
 mod tests;
@@ -32,6 +34,7 @@ pub use partition::{PartitionState, WorkspaceState};
 pub use processor::Journeys;
 pub use profile::Profile;
 pub use state::CustomerState;
+pub use wording::Wording;
 
 /// An event older than the customer's newest by more than this is late; a deadline that is overdue when it is armed
 /// waits for so long. In milliseconds: one hour.

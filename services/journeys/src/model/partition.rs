@@ -31,7 +31,8 @@ pub struct WorkspaceState {
     pub manifests: Arc<Vec<Json>>,
     /// Offset of the record that published it.
     pub since_offset: Offset,
-    /// Moments and journeys that are new or changed in that version, as `Kind/name`: those that a replay is for.
+    /// Moments, journeys and scheduled plays that are new or changed in that version, as `Kind/name`: those that a
+    /// replay is for.
     pub fresh: BTreeSet<String>,
     /// Documents of plays, by name, the oldest first.
     plays: BTreeMap<String, Vec<PlayDocument>>,
@@ -147,9 +148,13 @@ impl WorkspaceState {
     }
 }
 
-/// The moments and journeys that are not the same before.
+/// The moments, journeys and scheduled plays that are not the same before.
 fn fresh(before: &[Json], after: &[Json]) -> BTreeSet<String> {
-    let replayed = |manifest: &&Json| manifest["kind"] == "Moment" || manifest["kind"] == "Journey";
+    let replayed = |manifest: &&Json| match manifest["kind"].as_str() {
+        Some("Moment" | "Journey") => true,
+        Some("Play") => !manifest["spec"]["trigger"]["schedule"].is_null(),
+        _ => false,
+    };
     let changed = after.iter().filter(replayed).filter(|manifest| !before.contains(manifest));
     let id = |manifest: &Json| {
         let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();

@@ -6,26 +6,22 @@
 use std::time::Duration;
 
 use elate_consumer::{Effects, Input, Merged, Processor, StepError};
-use elate_domain::system::{
-    DefinitionsPublished, ImportMark, MomentJudged, PauseChanged, PreferencesChanged, name,
-};
+use elate_domain::system::{DefinitionsPublished, ImportMark, PauseChanged, PreferencesChanged, name};
 use elate_domain::{CustomerId, Event, EventType, Record, Timestamp, WorkspaceId};
 use elate_manifest::expression::EventView;
-use elate_manifest::pattern::PatternConditions;
-use elate_patterns::{Occurrence, Scratch};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::definitions::{Cache, Definitions, Target};
-use super::moments::{self, Kind, Seen};
+use super::hear::{Timeliness, judged, start_plays, tell};
+use super::moments::{self, Kind};
 use super::partition::{PartitionState, WorkspaceState};
-use super::plays::{self, Standing, Told};
+use super::plays::{self, Standing};
 use super::promises::Alarm;
 use super::rows::{DefinitionsRow, MergedRow, Owner, Row};
 use super::state::CustomerState;
 use super::turn::Turn;
 use super::{ALLOWED_LATENESS_MILLIS, cases, journeys, merge, promises};
-use crate::metrics;
 
 /// The processor of the journeys service.
 #[derive(Debug, Default)]
@@ -100,7 +96,8 @@ impl Processor for Journeys {
         }
         let published: DefinitionsPublished = payload(event).ok()?;
         let kept = partition.workspace(&event.workspace)?;
-        // A version that was in force already brings nothing new; neither does one that changes only plays.
+        // A version that was in force already brings nothing new; neither does one that changes only plays that events
+        // start.
         let brings =
             kept.version == published.version && kept.since_offset == record.offset && !kept.fresh.is_empty();
         (brings && published.replay_millis > 0).then(|| Duration::from_millis(published.replay_millis))
@@ -118,6 +115,7 @@ impl Processor for Journeys {
             Input::Record { record, event } => {
                 let definitions = self.cache.definitions(&event.workspace, kept);
                 let mut turn = turn(&event.workspace, event.customer, record.received_at, false, effects);
+                plays::arm_schedules(state, &mut turn, &definitions);
                 let fresh = |target: Target| kept.fresh.contains(&definitions.id_of(target));
                 let targets = definitions.interests.of(event).filter(|target| fresh(*target));
                 let view = EventView::new(event, record.received_at);
@@ -137,15 +135,6 @@ impl Processor for Journeys {
         }
         Ok(())
     }
-}
-
-/// When an event came, compared with others.
-#[derive(Debug, Clone, Copy)]
-struct Timeliness {
-    /// Too late for patterns.
-    late: bool,
-    /// Part of an import, or of a replay.
-    historical: bool,
 }
 
 impl Journeys {
@@ -171,11 +160,12 @@ impl Journeys {
         let definitions = self.definitions(&event.workspace, kept);
         let targets = definitions.interests.of(event);
         let is_judgement = &*event.name == name::MOMENT_JUDGED;
+        let live = !event.historical || kept.historical_effects();
+        let mut turn = turn(&event.workspace, event.customer, record.received_at, live, effects);
+        plays::arm_schedules(state, &mut turn, &definitions);
         if targets.clone().next().is_none() && state.plays.is_empty() && !is_judgement {
             return Ok(());
         }
-        let live = !event.historical || kept.historical_effects();
-        let mut turn = turn(&event.workspace, event.customer, record.received_at, live, effects);
         let view = EventView::new(event, record.received_at);
         if is_judgement {
             judged(state, &mut turn, &definitions, &payload(event)?);
@@ -185,6 +175,9 @@ impl Journeys {
         let standing = Standing { workspace: kept, definitions: &definitions };
         if live && !state.plays.is_empty() {
             let find = |name: &str, version| self.cache.play(&event.workspace, kept, name, version);
+            if &*event.name == name::PLAY_MIGRATION_COMMANDED {
+                plays::migrate(state, &mut turn, standing, &find, &payload(event)?);
+            }
             plays::react(state, &mut turn, standing, &find, &view);
         }
         start_plays(state, &mut turn, standing, targets, &view, late);
@@ -195,14 +188,15 @@ impl Journeys {
         let workspace = turn.owner.workspace.clone();
         let definitions = self.definitions(&workspace, kept);
         let Some((family, rest)) = key.split_once(':') else { return };
+        let standing = Standing { workspace: kept, definitions: &definitions };
         let (id, what) = rest.split_once(':').unwrap_or((rest, ""));
         match (family, Uuid::parse_str(id)) {
             ("pattern", _) => advance(state, &mut turn, &definitions, rest),
             ("promise", Ok(id)) => alarm(state, &mut turn, &definitions, id, Alarm::parse(what)),
             ("case", Ok(id)) => cases::window_closed(state, &mut turn, id),
             ("journey", Ok(id)) => journeys::abandoned(state, &mut turn, id),
+            ("schedule", _) => plays::schedule_due(state, &mut turn, standing, rest),
             ("play", Ok(id)) => {
-                let standing = Standing { workspace: kept, definitions: &definitions };
                 let find = |name: &str, version| self.cache.play(&workspace, kept, name, version);
                 plays::wait_ended(state, &mut turn, standing, &find, id);
             }
@@ -270,96 +264,6 @@ fn note(state: &mut CustomerState, event: &Event) -> Result<bool, StepError> {
     state.newest = Some(newest.max(event.occurred_at));
     state.late += u64::from(late);
     Ok(late)
-}
-
-/// A judgement came back from the log: recovery cases and journeys take note of it.
-fn judged(state: &mut CustomerState, turn: &mut Turn<'_>, definitions: &Definitions, moment: &MomentJudged) {
-    cases::judged(state, turn, moment, definitions.recovery_window_millis(&moment.journey));
-    if let Some(journey) = definitions.journey(&moment.journey) {
-        journeys::judged(state, turn, journey, moment);
-    }
-}
-
-/// Lets an event happen to the moments and journeys that it may concern.
-fn tell(
-    state: &mut CustomerState,
-    turn: &mut Turn<'_>,
-    definitions: &Definitions,
-    targets: impl Iterator<Item = Target>,
-    event: &EventView,
-    timeliness: Timeliness,
-) {
-    let listens = definitions.interests.has_name(name::PATTERN_TIMED_OUT);
-    let mut patterns = Vec::new();
-    for target in targets {
-        match target {
-            Target::Moment(place) => {
-                let Some(moment) = definitions.moments.get(place as usize) else { continue };
-                match &moment.kind {
-                    Kind::Promise(rules) => promises::event(state, turn, rules, event),
-                    Kind::Single(single) if !timeliness.late => {
-                        moments::judge(state, turn, moment, single, event)
-                    }
-                    Kind::Pattern(pattern) if !timeliness.late => patterns.push((moment, pattern)),
-                    Kind::Single(_) | Kind::Pattern(_) => {}
-                }
-            }
-            Target::Journey(place) if !timeliness.late => {
-                if let Some(journey) = definitions.journeys.get(place as usize) {
-                    journeys::event(state, turn, journey, event);
-                }
-            }
-            Target::Journey(_) | Target::Play(_) => {}
-        }
-    }
-    if patterns.is_empty() {
-        return;
-    }
-    let keeps_context = patterns.iter().any(|(_, pattern)| pattern.compiled.keeps_context);
-    let captured = super::kept(event, keeps_context);
-    let traits = state.profile.shared();
-    let mut conditions = PatternConditions::new(&definitions.words, event, &traits);
-    let mut scratch = Scratch::default();
-    let class = definitions.words.class_of(&event.name);
-    let times = moments::times(event);
-    let occurrence = Occurrence::new(&captured, class, times, &mut conditions, &mut scratch)
-        .overdue(moments::overdue(timeliness.historical));
-    let mut seen = Seen { event, occurrence, historical: timeliness.historical };
-    for (moment, pattern) in patterns {
-        moments::step(state, turn, moment, pattern, &mut seen, listens);
-    }
-    let failures = conditions.failures();
-    if failures > 0 {
-        metrics::CONDITIONS_FAILED.counter(metrics::NO_LABELS).increment(u64::from(failures));
-    }
-}
-
-fn start_plays(
-    state: &mut CustomerState,
-    turn: &mut Turn<'_>,
-    standing: Standing<'_>,
-    targets: impl Iterator<Item = Target>,
-    event: &EventView,
-    late: bool,
-) {
-    let places = targets.filter_map(|target| match target {
-        Target::Play(place) => Some(place as usize),
-        Target::Moment(_) | Target::Journey(_) => None,
-    });
-    let mut places: Vec<usize> = places.collect();
-    // Plays stand in the order of their priority.
-    places.sort_unstable();
-    for place in places {
-        let Some(play) = standing.definitions.plays.get(place) else { continue };
-        match plays::triggered(play, state, turn, event) {
-            Told::Elsewhere => {}
-            Told::Missed(reason) => plays::missed(turn, standing, play, "trigger", &reason, event),
-            Told::Triggered(_) if late => {
-                plays::missed(turn, standing, play, "late", "came too late to start anything", event);
-            }
-            Told::Triggered(triggered) => plays::evaluate(state, turn, standing, play, triggered, event),
-        }
-    }
 }
 
 /// The deadline of a pattern has passed.

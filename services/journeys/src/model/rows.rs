@@ -10,6 +10,8 @@ pub use super::evaluations::{Check, EvaluationRow, PlayDecision, Verdict};
 pub enum Row {
     /// A promise as it stands.
     Promise(PromiseRow),
+    /// A line of a promise's history.
+    PromiseChange(PromiseChangeRow),
     /// A moment as it was last judged.
     Moment(MomentRow),
     /// A recovery case as it stands.
@@ -66,6 +68,25 @@ pub struct PromiseRow {
     pub created_at: Timestamp,
     /// Log time of the last change.
     pub updated_at: Timestamp,
+}
+
+/// A line of a promise's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromiseChangeRow {
+    /// Whose.
+    pub owner: Owner,
+    /// The promise.
+    pub promise_id: Uuid,
+    /// From 0.
+    pub sequence: u32,
+    /// Log time.
+    pub at: Timestamp,
+    /// The state from here on.
+    pub state: PromiseState,
+    /// Due, as it stood from here on.
+    pub due: Timestamp,
+    /// Why.
+    pub reason: String,
 }
 
 /// A moment as it was last judged.
@@ -215,7 +236,7 @@ pub struct StepRow {
     pub step: String,
     /// Kind of the step; empty for entry and end.
     pub kind: String,
-    /// `entered`, `held_out`, `step`, `exited` or `completed`.
+    /// `entered`, `held_out`, `step`, `migrated`, `not_migrated`, `exited` or `completed`.
     pub change: String,
     /// The branch or variant taken.
     pub branch: String,

@@ -83,6 +83,9 @@ pub struct CustomerState {
     /// When plays that the policy limits were entered, the latest last; only where it limits entries.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub entries: Vec<Timestamp>,
+    /// The plays that the calendar starts, as their timers stand.
+    #[serde(skip_serializing_if = "Schedules::is_none")]
+    pub schedules: Schedules,
     /// What is remembered of each play.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub memory: BTreeMap<String, PlayMemory>,
@@ -90,6 +93,26 @@ pub struct CustomerState {
 
 fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+/// For what the timers of scheduled plays are set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Schedules {
+    /// The version of the definitions.
+    pub version: u64,
+    /// The customer's zone, where one is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// The plays that have a timer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub plays: Vec<String>,
+}
+
+impl Schedules {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The partial matches of one pattern.
@@ -130,6 +153,9 @@ pub struct Promise {
     pub milestones: Vec<u32>,
     /// Log time when it was made.
     pub created_at: Timestamp,
+    /// Lines in its history.
+    #[serde(default)]
+    pub told: u32,
 }
 
 /// The due time of a promise.

@@ -12,7 +12,12 @@ pub(super) fn count(rows: &[Row]) {
             Row::Promise(row) => (&metrics::PROMISES_CHANGED, "state", row.state.as_str()),
             Row::Case(row) => (&metrics::CASES_CHANGED, "state", row.state.as_str()),
             Row::Evaluation(row) => (&metrics::PLAYS_EVALUATED, "decision", row.decision.word()),
-            Row::Journey(_) | Row::Play(_) | Row::Step(_) | Row::Definitions(_) | Row::Merged(_) => continue,
+            Row::PromiseChange(_)
+            | Row::Journey(_)
+            | Row::Play(_)
+            | Row::Step(_)
+            | Row::Definitions(_)
+            | Row::Merged(_) => continue,
         };
         metric.counter(&[(label, value)]).increment(1);
     }

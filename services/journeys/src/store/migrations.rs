@@ -13,6 +13,7 @@ impl MigratorTrait for Migrator {
         let mut all = elate_consumer::migrations();
         all.push(Box::new(ReadModels));
         all.push(Box::new(PlayChecks));
+        all.push(Box::new(PromiseChanges));
         all
     }
 }
@@ -41,7 +42,8 @@ impl MigrationTrait for ReadModels {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in super::TABLES.iter().chain(&["definitions", "definition_documents"]) {
+        let tables = super::TABLES.iter().filter(|table| **table != "promise_changes");
+        for table in tables.chain(&["definitions", "definition_documents"]) {
             manager.get_connection().execute_unprepared(&format!("DROP TABLE IF EXISTS {table}")).await?;
         }
         Ok(())
@@ -70,6 +72,41 @@ impl MigrationTrait for PlayChecks {
         manager.get_connection().execute_unprepared(sql).await.map(drop)
     }
 }
+
+/// The history of promises.
+struct PromiseChanges;
+
+impl MigrationName for PromiseChanges {
+    fn name(&self) -> &str {
+        "journeys_0003_promise_changes"
+    }
+}
+
+#[allow(elided_lifetimes_in_paths, reason = "the trait spells its lifetimes so")]
+#[async_trait::async_trait]
+impl MigrationTrait for PromiseChanges {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let uuid = match manager.get_database_backend() {
+            sea_orm::DbBackend::Sqlite => "BLOB",
+            _ => "uuid",
+        };
+        for statement in PROMISE_CHANGES {
+            manager.get_connection().execute_unprepared(&statement.replace("UUID", uuid)).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.get_connection().execute_unprepared("DROP TABLE IF EXISTS promise_changes").await.map(drop)
+    }
+}
+
+const PROMISE_CHANGES: [&str; 2] = [
+    "CREATE TABLE promise_changes (workspace TEXT NOT NULL, promise_id UUID NOT NULL, sequence BIGINT NOT NULL, \
+     customer_id UUID NOT NULL, at BIGINT NOT NULL, state TEXT NOT NULL, due_at BIGINT NOT NULL, \
+     reason TEXT NOT NULL, PRIMARY KEY (workspace, promise_id, sequence))",
+    "CREATE INDEX promise_changes_by_customer ON promise_changes (workspace, customer_id)",
+];
 
 /// Times are milliseconds since 1970 (BIGINT); each table's key begins with the workspace.
 const TABLES: &[&str] = &[

@@ -6,8 +6,10 @@
 mod count;
 mod evaluations;
 mod migrations;
+mod promises;
 mod query;
 mod read;
+mod running;
 mod words;
 mod write;
 
@@ -15,13 +17,16 @@ use elate_domain::{CustomerId, WorkspaceId};
 use elate_storage::{Database, Error, Transaction, execute};
 
 pub use migrations::Migrator;
-pub use read::{CaseFilter, InstanceFilter, PartitionVersion, PromiseFilter};
+pub use promises::PromiseFilter;
+pub use read::{CaseFilter, InstanceFilter, PartitionVersion};
+pub use running::Waiting;
 
 use crate::model::rows::Row;
 
 /// The tables that hold rows of customers.
 const TABLES: &[&str] = &[
     "promises",
+    "promise_changes",
     "moments",
     "recovery_cases",
     "journey_instances",
@@ -40,6 +45,11 @@ impl Store {
     /// Over an open, migrated database.
     pub fn new(database: Database) -> Self {
         Self { database }
+    }
+
+    /// The database, for transactions over more than one table.
+    pub fn database(&self) -> &Database {
+        &self.database
     }
 }
 

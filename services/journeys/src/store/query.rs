@@ -68,6 +68,11 @@ impl Select {
         self
     }
 
+    pub(super) fn grouped_by(mut self, columns: &str) -> Self {
+        self.sql.push_str(&format!(" GROUP BY {columns}"));
+        self
+    }
+
     pub(super) fn order_by(mut self, order: &str, limit: u64) -> Self {
         self.sql.push_str(&format!(" ORDER BY {order} LIMIT {limit}"));
         self

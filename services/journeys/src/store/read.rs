@@ -1,27 +1,14 @@
 //! What the list calls read.
 
-use elate_domain::{CaseState, CustomerId, Outcome, Partition, PromiseState, Timestamp, WorkspaceId};
+use elate_domain::{CaseState, CustomerId, Outcome, Partition, Timestamp, WorkspaceId};
 use elate_storage::{Error, Row};
 use uuid::Uuid;
 
 use super::Store;
 use super::query::{Order, Reader, Select};
 use super::words::{Word, parse};
-use crate::model::rows::{
-    CaseRow, JourneyPhase, JourneyRow, MomentRow, Owner, PlayPhase, PlayRow, PromiseRow, StepRow,
-};
+use crate::model::rows::{CaseRow, JourneyPhase, JourneyRow, MomentRow, Owner, PlayPhase, PlayRow, StepRow};
 use crate::page::{After, Page, PageOf};
-
-/// Which promises are asked for; what is empty leaves all in.
-#[derive(Debug, Clone, Default)]
-pub struct PromiseFilter {
-    /// In one of these states.
-    pub states: Vec<PromiseState>,
-    /// Due before this time.
-    pub due_before: Option<Timestamp>,
-    /// Of this customer.
-    pub customer: Option<CustomerId>,
-}
 
 /// Which cases are asked for; what is empty leaves all in.
 #[derive(Debug, Clone, Default)]
@@ -62,36 +49,11 @@ pub struct PartitionVersion {
     pub switched_at: Timestamp,
 }
 
-const BY_DUE: Order = Order { time: "due_at", id: "promise_id", newest_first: false };
 const BY_MOMENT: Order = Order { time: "occurred_at", id: "moment_id", newest_first: true };
 const BY_OPENING: Order = Order { time: "opened_at", id: "case_id", newest_first: true };
 const BY_ENTRY: Order = Order { time: "entered_at", id: "instance_id", newest_first: true };
 
 impl Store {
-    /// Promises, the earliest due first.
-    pub async fn promises(
-        &self,
-        workspace: &WorkspaceId,
-        filter: &PromiseFilter,
-        page: PageOf,
-    ) -> Result<Page<PromiseRow>, Error> {
-        let words: Vec<_> = filter.states.iter().map(|state| state.as_str()).collect();
-        let mut select = Select::of(
-            "promise_id, customer_id, moment, correlation_key, state, due_at, first_due_at, fulfilled_at, reason, \
-             touchpoint, journey, created_at, updated_at",
-            "promises",
-            workspace,
-        )
-        .and_customer(filter.customer)
-        .and_one_of("state", &words);
-        if let Some(before) = filter.due_before {
-            select = select.and("due_at", "<", before.0);
-        }
-        let rows = select.page(BY_DUE, page.after, page.limit + 1).all(&self.database).await?;
-        let rows = read(&rows, "promises", |r| promise(r, workspace))?;
-        Ok(Page::cut(rows, page.limit, |row| After { at: row.due.0, id: row.promise_id }))
-    }
-
     /// Judged moments of a customer, the newest first.
     pub async fn moments(
         &self,
@@ -239,24 +201,6 @@ pub(super) fn owner(r: &Reader<'_>, workspace: &WorkspaceId) -> Result<Owner, Er
 
 pub(super) fn time(r: &Reader<'_>, column: &str) -> Result<Timestamp, Error> {
     r.i64(column).map(Timestamp)
-}
-
-fn promise(r: &Reader<'_>, workspace: &WorkspaceId) -> Result<PromiseRow, Error> {
-    Ok(PromiseRow {
-        owner: owner(r, workspace)?,
-        promise_id: r.uuid("promise_id")?,
-        moment: r.text("moment")?,
-        key: r.text("correlation_key")?,
-        state: r.domain("state")?,
-        due: time(r, "due_at")?,
-        first_due: time(r, "first_due_at")?,
-        fulfilled_at: r.i64_opt("fulfilled_at")?.map(Timestamp),
-        reason: r.text("reason")?,
-        touchpoint: r.text("touchpoint")?,
-        journey: r.text("journey")?,
-        created_at: time(r, "created_at")?,
-        updated_at: time(r, "updated_at")?,
-    })
 }
 
 fn moment(r: &Reader<'_>, workspace: &WorkspaceId) -> Result<MomentRow, Error> {

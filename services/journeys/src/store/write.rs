@@ -11,13 +11,14 @@ use super::TABLES;
 use super::words::Word as _;
 use crate::model::rows::{
     CaseRow, Check, DefinitionsRow, EvaluationRow, JourneyRow, MergedRow, MomentRow, Owner, PlayRow,
-    PromiseRow, Row, StepRow,
+    PromiseChangeRow, PromiseRow, Row, StepRow,
 };
 
 /// The rows of a batch by table, each key once: the last one stands.
 #[derive(Default)]
 struct Sorted {
     promises: Vec<PromiseRow>,
+    promise_changes: Vec<PromiseChangeRow>,
     moments: Vec<MomentRow>,
     cases: Vec<CaseRow>,
     journeys: Vec<JourneyRow>,
@@ -33,6 +34,7 @@ pub(super) async fn write(tx: &Transaction, rows: Vec<Row>) -> Result<(), Error>
     for row in rows {
         match row {
             Row::Promise(row) => sorted.promises.push(row),
+            Row::PromiseChange(row) => sorted.promise_changes.push(row),
             Row::Moment(row) => sorted.moments.push(row),
             Row::Case(row) => sorted.cases.push(row),
             Row::Journey(row) => sorted.journeys.push(row),
@@ -49,6 +51,8 @@ pub(super) async fn write(tx: &Transaction, rows: Vec<Row>) -> Result<(), Error>
 impl Sorted {
     async fn write(self, tx: &Transaction) -> Result<(), Error> {
         promises(tx, newest(self.promises, |r| (r.owner.workspace.clone(), r.promise_id))).await?;
+        let changes = newest(self.promise_changes, |r| (r.owner.workspace.clone(), r.promise_id, r.sequence));
+        promise_changes(tx, changes).await?;
         moments(tx, newest(self.moments, |r| (r.owner.workspace.clone(), r.moment_id))).await?;
         cases(tx, newest(self.cases, |r| (r.owner.workspace.clone(), r.case_id))).await?;
         journeys(tx, newest(self.journeys, |r| (r.owner.workspace.clone(), r.instance_id))).await?;
@@ -116,6 +120,23 @@ async fn promises(tx: &Transaction, rows: Vec<PromiseRow>) -> Result<(), Error> 
         .i64("created_at", column!(rows, r => r.created_at.0))
         .i64("updated_at", column!(rows, r => r.updated_at.0))
         .insert(tx, "promises", UPSERT)
+        .await
+        .map(drop)
+}
+
+async fn promise_changes(tx: &Transaction, rows: Vec<PromiseChangeRow>) -> Result<(), Error> {
+    const UPSERT: Conflict = Conflict::Do(
+        "(workspace, promise_id, sequence) DO UPDATE SET customer_id = excluded.customer_id, at = excluded.at, \
+         state = excluded.state, due_at = excluded.due_at, reason = excluded.reason",
+    );
+    owned(&rows, |r| &r.owner)
+        .uuid("promise_id", column!(rows, r => r.promise_id))
+        .i64("sequence", column!(rows, r => i64::from(r.sequence)))
+        .i64("at", column!(rows, r => r.at.0))
+        .text("state", column!(rows, r => r.state.as_str().to_owned()))
+        .i64("due_at", column!(rows, r => r.due.0))
+        .text("reason", column!(rows, r => r.reason.clone()))
+        .insert(tx, "promise_changes", UPSERT)
         .await
         .map(drop)
 }
@@ -188,7 +209,8 @@ async fn journeys(tx: &Transaction, rows: Vec<JourneyRow>) -> Result<(), Error> 
 async fn plays(tx: &Transaction, rows: Vec<PlayRow>) -> Result<(), Error> {
     const UPSERT: Conflict = Conflict::Do(
         "(workspace, instance_id) DO UPDATE SET customer_id = excluded.customer_id, state = excluded.state, \
-         step = excluded.step, moved_at = excluded.moved_at, waits_until = excluded.waits_until",
+         definitions_version = excluded.definitions_version, step = excluded.step, moved_at = excluded.moved_at, \
+         waits_until = excluded.waits_until",
     );
     owned(&rows, |r| &r.owner)
         .uuid("instance_id", column!(rows, r => r.instance_id))

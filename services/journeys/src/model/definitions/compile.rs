@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 use super::{Definitions, Interests, Target};
 use crate::model::journeys::{Journey, Touchpoint};
 use crate::model::moments::{Facts, Kind, MomentDefinition, PatternMoment, SingleMoment};
-use crate::model::plays::Play;
+use crate::model::plays::{self, Play};
 use crate::model::promises::{Moving, Rules};
 
 /// Compiles all manifests of a version.
@@ -33,6 +33,7 @@ pub(crate) fn definitions(version: u64, manifests: &[Json]) -> Definitions {
         }
     }
     set.plays.sort_by(|a, b| b.spec.priority.cmp(&a.spec.priority).then_with(|| a.name.cmp(&b.name)));
+    set.scheduled = set.plays.iter().filter(|play| plays::is_scheduled(play)).cloned().collect();
     set.by_name =
         set.moments.iter().enumerate().map(|(i, moment)| (moment.facts.moment.clone(), i)).collect();
     set.interests = interests(&set);
@@ -237,6 +238,7 @@ fn interests(set: &Definitions) -> Interests {
             Trigger::Score(_) => interests.add_name(name::SCORE_CROSSED, target),
             Trigger::Stage(_) => interests.add_name(name::JOURNEY_MOVED, target),
             Trigger::Case(_) => interests.add_name(name::CASE_CHANGED, target),
+            Trigger::Schedule(_) => {}
         }
     }
     interests

@@ -12,7 +12,7 @@ use elate_manifest::pattern::Vocabulary;
 use elate_manifest::spec::PlayCaps;
 
 pub(crate) use cache::Cache;
-pub(crate) use compile::definitions as compile;
+pub(crate) use compile::{definitions as compile, play as compile_play};
 pub(crate) use interests::{Interests, Target};
 
 use super::journeys::Journey;
@@ -29,6 +29,8 @@ pub(crate) struct Definitions {
     pub(crate) journeys: Vec<Journey>,
     /// The higher priority first, then by name: the order in which they are tried.
     pub(crate) plays: Vec<Arc<Play>>,
+    /// Those of them that the calendar starts.
+    pub(crate) scheduled: Vec<Arc<Play>>,
     /// Event names and conditions that the patterns share.
     pub(crate) words: Vocabulary,
     pub(crate) interests: Interests,

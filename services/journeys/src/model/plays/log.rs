@@ -51,6 +51,12 @@ pub(super) fn step(turn: &mut Turn<'_>, instance: &mut PlayInstance, taken: &Tak
     said(turn, instance, "step", taken);
 }
 
+/// The instance runs another wording from here on, or could not be moved to it. It waits either way.
+pub(super) fn migration(turn: &mut Turn<'_>, instance: &mut PlayInstance, change: &str, reason: &str) {
+    said(turn, instance, change, &Taken { reason, ..Taken::default() });
+    row(turn, instance, PlayPhase::Active);
+}
+
 /// The instance waits.
 pub(super) fn waits(turn: &mut Turn<'_>, instance: &PlayInstance) {
     row(turn, instance, PlayPhase::Active);

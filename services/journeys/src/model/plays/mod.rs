@@ -3,17 +3,19 @@
 //! | file | what it decides |
 //! |---|---|
 //! | `trigger` | whether an event starts a play, and with which key |
+//! | `schedule` | when the calendar starts a play |
 //! | `entry` | whether the customer may enter, and why not |
 //! | `checks` | the conditions of an entry, each with what it evaluated to |
 //! | `holdout` | who is held out, and who is compared with them |
 //! | `hand_over` | steps that put something on the timeline |
 //! | `run` | steps, from the entry or the end of a wait to the next wait |
 //! | `react` | what events and time do to instances that wait |
+//! | `migration` | how an instance is moved to a newer wording |
 //! | `wait` | when a wait ends |
 //! | `path` | where a step stands |
 //! | `log` | what is said of it all |
 //!
-//! Plays are started by events alone, Elate's own judgements included: those are acted on when they come back from
+//! Plays are started by the calendar and by events, Elate's own judgements included: those are acted on when they come back from
 //! the log, so that a live run, a replay and a simulation do the same in the same order.
 
 mod checks;
@@ -21,9 +23,11 @@ mod entry;
 mod hand_over;
 mod holdout;
 mod log;
+mod migration;
 mod path;
 mod react;
 mod run;
+mod schedule;
 mod trigger;
 mod wait;
 
@@ -35,7 +39,9 @@ use super::definitions::Definitions;
 
 pub(crate) use entry::{Standing, evaluate, missed};
 pub(crate) use holdout::{Groups, global_group};
+pub(crate) use migration::{goes_on, migrate};
 pub(crate) use react::{event as react, wait_ended};
+pub(crate) use schedule::{arm as arm_schedules, due as schedule_due, is_scheduled};
 pub(crate) use trigger::{Told, Triggered, triggered};
 
 /// A play as it was worded in one version.
@@ -52,7 +58,11 @@ impl Play {
         match &self.spec.trigger {
             Trigger::Moment(trigger) => Some(trigger.name.as_str()),
             Trigger::Promise(trigger) => Some(trigger.moment.as_str()),
-            Trigger::Score(_) | Trigger::Stage(_) | Trigger::Case(_) | Trigger::Event(_) => None,
+            Trigger::Score(_)
+            | Trigger::Stage(_)
+            | Trigger::Case(_)
+            | Trigger::Event(_)
+            | Trigger::Schedule(_) => None,
         }
     }
 

@@ -60,6 +60,8 @@ pub(crate) fn triggered(play: &Play, state: &CustomerState, turn: &Turn<'_>, eve
             let Some(moved) = payload(event, name::JOURNEY_MOVED) else { return Told::Elsewhere };
             stage(trigger, moved)
         }
+        // The calendar starts it, not an event.
+        Trigger::Schedule(_) => Told::Elsewhere,
         Trigger::Case(trigger) => {
             let Some(changed) = payload(event, name::CASE_CHANGED) else { return Told::Elsewhere };
             case(trigger, changed)

@@ -3,7 +3,7 @@
 use chrono::Days;
 use chrono_tz::Tz;
 use elate_domain::Timestamp;
-use elate_manifest::spec::Wait;
+use elate_manifest::spec::{Wait, Zone};
 use elate_reach::local;
 
 /// The end of a wait, and why it is then.
@@ -28,7 +28,7 @@ pub(super) fn end(wait: &Wait, now: Timestamp, zones: Zones<'_>) -> End {
         return End { at: Some(now.plus(duration.0)), reason: format!("for {duration}") };
     }
     if let Some(time) = wait.until {
-        let (zone, whose) = zone(wait, zones);
+        let (zone, whose) = zone_of(wait.zone, zones);
         let at = next_local(zone, time.0, now);
         let reason = format!("until {} {zone} ({whose})", time.0.format("%H:%M"));
         return End { at: Some(at), reason };
@@ -43,9 +43,10 @@ pub(super) fn end(wait: &Wait, now: Timestamp, zones: Zones<'_>) -> End {
     }
 }
 
-fn zone(wait: &Wait, zones: Zones<'_>) -> (Tz, &'static str) {
-    if let Some(zone) = wait.zone {
-        return (zone.0, "the step's zone");
+/// By whose clock a local time goes, and why: a zone that is stated goes before all others.
+pub(super) fn zone_of(stated: Option<Zone>, zones: Zones<'_>) -> (Tz, &'static str) {
+    if let Some(zone) = stated {
+        return (zone.0, "the zone that is stated");
     }
     if let Some(zone) = zones.customer.and_then(|name| name.parse().ok()) {
         return (zone, "the customer's zone");

@@ -98,8 +98,7 @@ fn risk(state: &mut CustomerState, turn: &mut Turn<'_>, rules: &Rules, place: us
     let milestone =
         rule.unless.on.as_ref().map_or_else(|| "the milestone".to_owned(), |names| names.0.join(" or "));
     let reason = rule.reason.clone().unwrap_or_else(|| format!("{milestone} is missing"));
-    let promise = promise.clone();
-    report(turn, rules, &promise, Some(PromiseState::Open), None, &reason);
+    report(turn, rules, promise, Some(PromiseState::Open), None, &reason);
 }
 
 /// It is miserable now, and still nothing has come.
@@ -110,9 +109,10 @@ fn due(state: &mut CustomerState, turn: &mut Turn<'_>, rules: &Rules, place: usi
         return;
     }
     promise.state = PromiseState::Broken;
-    let promise = promise.clone();
     judge_silence(state, turn, rules, place, Quantity::Time(turn.now), true);
-    report(turn, rules, &promise, Some(before), None, "nothing had come when it became miserable");
+    let Some(promise) = state.promises.get_mut(place) else { return };
+    report(turn, rules, promise, Some(before), None, "nothing had come when it became miserable");
+    let promise = promise.clone();
     for (rule, _) in (0_u32..).zip(&rules.at_risk) {
         turn.effects.cancel_timer(risk_timer(promise.id, rule));
     }
@@ -128,8 +128,9 @@ fn give_up(state: &mut CustomerState, turn: &mut Turn<'_>, rules: &Rules, place:
     let due = state.promises.get(place).and_then(|promise| judged_against(rules, promise));
     let never = due.map_or(turn.now, |due| due.plus_millis(clamp.ceil() as i64).max(turn.now));
     judge_silence(state, turn, rules, place, Quantity::Time(never), false);
-    let promise = state.promises.remove(place);
-    report(turn, rules, &promise, Some(promise.state), None, "given up: nothing ever came");
+    let mut promise = state.promises.remove(place);
+    let before = promise.state;
+    report(turn, rules, &mut promise, Some(before), None, "given up: nothing ever came");
 }
 
 /// Judges "now, and still nothing".

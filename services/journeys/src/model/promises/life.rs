@@ -8,7 +8,7 @@ use super::Rules;
 use super::deadlines;
 use crate::model::ids::Of;
 use crate::model::moments::Experience;
-use crate::model::rows::{PromiseRow, Row};
+use crate::model::rows::{PromiseChangeRow, PromiseRow, Row};
 use crate::model::state::{CustomerState, Dates, Promise, limits};
 use crate::model::turn::Turn;
 
@@ -74,7 +74,7 @@ fn make(state: &mut CustomerState, turn: &mut Turn<'_>, rules: &Rules, key: Stri
     let dates = rules.due.time(&scope).ok().map(|due| Dates { first: due, latest: due });
     let moment = &rules.facts.moment;
     let parts = [moment.as_str(), &key, &event.message_id];
-    let promise = Promise {
+    let mut promise = Promise {
         id: turn.id(Of::Promise, &parts),
         moment_id: turn.id(Of::Moment, &parts),
         moment: moment.clone(),
@@ -85,6 +85,7 @@ fn make(state: &mut CustomerState, turn: &mut Turn<'_>, rules: &Rules, key: Stri
         judged: 0,
         milestones: Vec::new(),
         created_at: turn.now,
+        told: 0,
     };
     if state.promises.len() >= limits::PROMISES {
         // Those without a date say nothing to anybody, so they go first.
@@ -93,7 +94,7 @@ fn make(state: &mut CustomerState, turn: &mut Turn<'_>, rules: &Rules, key: Stri
         state.dropped += 1;
         withdraw(turn, rules, oldest, "too many promises are open");
     }
-    report(turn, rules, &promise, None, None, &format!("stated by {:?}", &*event.name));
+    report(turn, rules, &mut promise, None, None, &format!("stated by {:?}", &*event.name));
     deadlines::arm(turn, rules, state.profile.traits(), &promise);
     state.promises.push(promise);
 }
@@ -193,9 +194,9 @@ fn fulfil(
         _ if judgement.is_some_and(|judged| judged.outcome == Outcome::Magical) => PromiseState::Exceeded,
         _ => PromiseState::Kept,
     };
-    let promise = Promise { state: after, ..promise };
+    let mut promise = Promise { state: after, ..promise };
     let reason = format!("fulfilled by {:?}", &*event.name);
-    report(turn, rules, &promise, Some(before), Some(event.occurred_at), &reason);
+    report(turn, rules, &mut promise, Some(before), Some(event.occurred_at), &reason);
 }
 
 /// The promise is taken back, or void. What was judged already stays.
@@ -207,7 +208,8 @@ fn withdraw(turn: &mut Turn<'_>, rules: &Rules, promise: Promise, reason: &str) 
     let before = promise.state;
     // Broken stays in history, whatever comes after.
     let state = if before == PromiseState::Broken { before } else { PromiseState::Withdrawn };
-    report(turn, rules, &Promise { state, ..promise }, Some(before), None, &format!("withdrawn: {reason}"));
+    let mut promise = Promise { state, ..promise };
+    report(turn, rules, &mut promise, Some(before), None, &format!("withdrawn: {reason}"));
 }
 
 /// What the promise is judged against: its date, or the blend of dates where it was moved.
@@ -220,12 +222,22 @@ pub(super) fn judged_against(rules: &Rules, promise: &Promise) -> Option<Timesta
 pub(super) fn report(
     turn: &mut Turn<'_>,
     rules: &Rules,
-    promise: &Promise,
+    promise: &mut Promise,
     before: Option<PromiseState>,
     fulfilled_at: Option<Timestamp>,
     reason: &str,
 ) {
     let Some(dates) = promise.dates else { return };
+    turn.row(Row::PromiseChange(PromiseChangeRow {
+        owner: turn.owner.clone(),
+        promise_id: promise.id,
+        sequence: promise.told,
+        at: turn.now,
+        state: promise.state,
+        due: dates.latest,
+        reason: reason.to_owned(),
+    }));
+    promise.told += 1;
     let facts = &rules.facts;
     let changed = PromiseChanged {
         promise_id: promise.id.to_string(),

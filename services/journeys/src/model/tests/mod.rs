@@ -2,10 +2,12 @@
 
 mod caps;
 mod handed_over;
+mod migrations;
 mod patterns;
 mod plays;
 mod promises;
 mod properties;
 mod retail;
+mod schedules;
 mod why;
 pub(crate) mod world;

@@ -5,6 +5,7 @@ use elate_domain::{Outcome, PromiseState};
 use serde_json::json;
 
 use super::world::{World, at, customer, event};
+use crate::model::rows::Row;
 
 const DELIVERY: &str = r#"
 apiVersion: elate.dev/v1
@@ -181,4 +182,33 @@ fn an_overdue_deadline_waits_for_what_may_still_cancel_it() {
     let delivered = event(ann, "m-2", "Delivered", at("2026-03-03T11:00:00Z"), json!({"order": "o1"}));
     world.receive(delivered, at("2026-03-08T12:59:59Z"));
     assert_eq!(states(&world).last(), Some(&PromiseState::Kept));
+}
+
+#[test]
+fn the_history_of_a_promise_keeps_every_date_and_reason() {
+    use PromiseState::{AtRisk, Kept, Open};
+    let mut world = ordered("2026-03-06T12:00:00Z");
+    world.happens(
+        customer("ann"),
+        "m-2",
+        "Moved",
+        "2026-03-03T12:00:00Z",
+        json!({"order": "o1", "due": "2026-03-07T12:00:00Z"}),
+    );
+    world.until(at("2026-03-06T12:00:00Z"));
+    world.happens(customer("ann"), "m-3", "Delivered", "2026-03-07T12:00:00Z", json!({"order": "o1"}));
+    let changes = world.rows.iter().filter_map(|row| match row {
+        Row::PromiseChange(change) => {
+            Some((change.sequence, change.state, change.due, change.reason.as_str()))
+        }
+        _ => None,
+    });
+    let (first, moved) = (at("2026-03-06T12:00:00Z"), at("2026-03-07T12:00:00Z"));
+    let expected = [
+        (0, Open, first, "stated by \"Ordered\""),
+        (1, Open, moved, "moved by \"Moved\""),
+        (2, AtRisk, moved, "Shipped is missing"),
+        (3, Kept, moved, "fulfilled by \"Delivered\""),
+    ];
+    assert_eq!(changes.collect::<Vec<_>>(), expected);
 }

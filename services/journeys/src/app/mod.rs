@@ -1,13 +1,17 @@
 //! The use-cases: what callers can ask.
 
+mod migration;
+
 use elate_domain::{CustomerId, WorkspaceId};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
+pub use migration::{COMMAND_LANE, Commanded, Commands, Group, Preview};
+
 use crate::error::Error;
 use crate::model::rows::{
     CaseRow, EvaluationRow, JourneyPhase, JourneyRow, MomentRow, PlayDecision, PlayPhase, PlayRow,
-    PromiseRow, StepRow,
+    PromiseChangeRow, PromiseRow, StepRow,
 };
 use crate::model::{Assigned, Assignments};
 use crate::page::{Page, PageOf};
@@ -61,12 +65,19 @@ pub struct Explanation {
 #[derive(Debug, Clone)]
 pub struct App {
     store: Store,
+    commands: Option<Commands>,
 }
 
 impl App {
     /// Over a store.
     pub fn new(store: Store) -> Self {
-        Self { store }
+        Self { store, commands: None }
+    }
+
+    /// With what writes commands to the log; without it they are refused.
+    #[must_use]
+    pub fn with_commands(self, commands: Commands) -> Self {
+        Self { commands: Some(commands), ..self }
     }
 
     /// Promises, the earliest due first.
@@ -77,6 +88,16 @@ impl App {
         page: PageOf,
     ) -> Result<Page<PromiseRow>, Error> {
         Ok(self.store.promises(workspace, filter, page).await?)
+    }
+
+    /// One promise with its history.
+    pub async fn promise(
+        &self,
+        workspace: &WorkspaceId,
+        promise: Uuid,
+    ) -> Result<(PromiseRow, Vec<PromiseChangeRow>), Error> {
+        let found = self.store.promise(workspace, promise).await?;
+        found.ok_or(Error::PromiseUnknown(promise))
     }
 
     /// Judged moments of a customer, the newest first.
