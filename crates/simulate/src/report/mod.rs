@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use elate_delight::links::Chain;
-use elate_domain::Timestamp;
+use elate_domain::{CustomerId, Record, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::tally::Tally;
 
 pub use compare::{Change, Difference, EntryChange};
 
@@ -283,6 +284,22 @@ pub struct Trouble {
 }
 
 impl Report {
+    /// What did happen: the same counts over the records of a real log, in the order of each partition, with the scores
+    /// of its customers. Triggers that were refused leave nothing on timelines, so they are not in it.
+    pub fn of_log<'a>(
+        records: impl IntoIterator<Item = &'a Record>,
+        scores: Vec<(CustomerId, f64)>,
+        period: Period,
+        input: Input,
+        most_entries: usize,
+    ) -> Self {
+        let mut tally = Tally::default();
+        tally.scores = scores;
+        records.into_iter().for_each(|record| tally.record(record));
+        tally.close();
+        tally.report(period, input, most_entries)
+    }
+
     /// The report as JSON, with a line's end behind it.
     ///
     /// # Errors
