@@ -7,8 +7,10 @@
 
 use std::collections::HashMap;
 use std::hint::black_box;
+use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use elate_discovery::change::{self, Scan};
 use elate_discovery::report::{self, Options};
 use elate_discovery::{Ending, Funnel, Recorder, Settings, Step, Summary};
@@ -97,6 +99,11 @@ fn group(events: &[Event]) -> usize {
     instances.len()
 }
 
+/// Ten samples in two seconds: enough to see growth.
+fn brief(group: &mut BenchmarkGroup<'_, WallTime>) {
+    group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
+}
+
 fn discovery(criterion: &mut Criterion) {
     for instances in SIZES {
         let events = events(instances);
@@ -105,14 +112,15 @@ fn discovery(criterion: &mut Criterion) {
         let bytes = serde_json::to_vec(&summary).unwrap().len();
         println!("{instances} instances, {} steps: a summary of {bytes} bytes", events.len());
         let mut each = criterion.benchmark_group("steps");
-        each.sample_size(10).throughput(Throughput::Elements(events.len() as u64));
+        brief(&mut each);
+        each.throughput(Throughput::Elements(events.len() as u64));
         each.bench_function(BenchmarkId::new("record", instances), |b| b.iter(|| record(black_box(&events))));
         each.bench_function(BenchmarkId::new("raw limit: group", instances), |b| {
             b.iter(|| group(black_box(&events)));
         });
         each.finish();
         let mut whole = criterion.benchmark_group("summary");
-        whole.sample_size(10);
+        brief(&mut whole);
         whole.bench_function(BenchmarkId::new("report", instances), |b| {
             b.iter(|| report::build(black_box(&summary), &Options::default()));
         });

@@ -86,7 +86,8 @@ impl Recorder {
     /// Folds all instances whose last step is earlier than `before`. Returns how many.
     pub fn end_idle(&mut self, before: Timestamp, ending: Ending) -> usize {
         let idle = self.open.iter().filter(|(_, trace)| trace.last_at() < before.0);
-        let idle: Vec<Arc<str>> = idle.map(|(instance, _)| Arc::clone(instance)).collect();
+        let mut idle: Vec<Arc<str>> = idle.map(|(instance, _)| Arc::clone(instance)).collect();
+        idle.sort_unstable();
         for instance in &idle {
             self.end(instance, ending);
         }
@@ -101,7 +102,7 @@ impl Recorder {
     /// The summary of all that was recorded, open instances as they stand.
     pub fn summary(&self) -> Summary {
         let mut summary = self.ended.clone();
-        for trace in self.open.values() {
+        for (_, trace) in self.in_order() {
             let folded = Folded { visits: &trace.visits, ending: Ending::Ongoing, cut: false };
             summary.fold(&folded, &self.sets);
         }
@@ -122,9 +123,7 @@ impl Recorder {
         let mut uncounted = crate::Overflow::default();
         let segments = self.ended.segments.adopt(&other.ended.segments, &limits, &mut uncounted);
         let sets = self.adopt_sets(other, &segments);
-        // In order of the id, so that limits are met by the same instances each time.
-        let theirs: BTreeMap<&Arc<str>, &Trace> = other.open.iter().collect();
-        for (instance, trace) in theirs {
+        for (instance, trace) in other.in_order() {
             if !self.open.contains_key(instance) && self.open.len() >= limits.open_instances.max(1) {
                 self.cut();
             }
@@ -135,6 +134,7 @@ impl Recorder {
                     continue;
                 }
                 let step = steps.get(visit.step as usize).copied().unwrap_or(OTHER_ID);
+                self.ended.overflow.renamed_events += u64::from(step == OTHER_ID && visit.step != OTHER_ID);
                 let set = sets.get(visit.set as usize).copied().unwrap_or_default();
                 mine.insert(Visit { step, at: visit.at, set });
             }
@@ -145,8 +145,7 @@ impl Recorder {
     /// The open instances with steps that took unusually long or short, by id: see [`Profile::check`].
     pub fn unusual(&self, profile: &Profile, bound: f64) -> Vec<(String, Vec<Unusual>)> {
         let mut found = Vec::new();
-        let open: BTreeMap<&Arc<str>, &Trace> = self.open.iter().collect();
-        for (instance, trace) in open {
+        for (instance, trace) in self.in_order() {
             let names =
                 trace.visits.iter().map(|visit| (self.ended.names.name(visit.step), Timestamp(visit.at)));
             let unusual = profile.check(names, bound);
@@ -155,6 +154,11 @@ impl Recorder {
             }
         }
         found
+    }
+
+    /// The open instances in order of their ids, so that limits are met by the same ones each time.
+    fn in_order(&self) -> BTreeMap<&Arc<str>, &Trace> {
+        self.open.iter().collect()
     }
 
     /// The number of the set of segments that a step carries.

@@ -101,8 +101,8 @@ proptest! {
             step_names: 3, ..Limits::default()
         };
         let tight = Settings { limits, funnels: Vec::new(), ..settings() };
-        let recorder = log.record(tight, |_| true);
-        let summary = recorder.summary();
+        let summary = log.record(tight.clone(), |_| true).summary();
+        prop_assert_eq!(&log.record(tight, |_| true).summary(), &summary, "limits are met by the same instances");
         let report = everything(&summary);
         let overflow = summary.overflow();
         let lines = log.lines.len() as u64;
