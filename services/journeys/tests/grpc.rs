@@ -7,8 +7,8 @@ use std::time::Duration;
 use elate_consumer::Consumer;
 use elate_consumer::memory::MemoryLog;
 use elate_domain::system::{DefinitionsPublished, name};
-use elate_domain::{CustomerId, Event, EventType, RawJson, SourceId, Timestamp, WorkspaceId};
-use elate_journeys::app::App;
+use elate_domain::{CustomerId, Event, EventType, ManualClock, RawJson, SourceId, Timestamp, WorkspaceId};
+use elate_journeys::app::{App, COMMAND_LANE, Commands};
 use elate_journeys::grpc::Grpc;
 use elate_journeys::model::Journeys;
 use elate_journeys::store::{Migrator, Store};
@@ -18,9 +18,10 @@ use elate_proto::journeys::v1::is_held_out_request::Subject;
 use elate_proto::journeys::v1::journeys_service_client::JourneysServiceClient;
 use elate_proto::journeys::v1::journeys_service_server::JourneysServiceServer;
 use elate_proto::journeys::v1::{
-    CaseState, ExplainPlayRequest, GetDefinitionsStatusRequest, GetPlayInstanceRequest, IsHeldOutRequest,
-    ListCasesRequest, ListJourneyInstancesRequest, ListMomentsRequest, ListPlayInstancesRequest,
-    ListPromisesRequest, Outcome, PlayState, PromiseState,
+    CaseState, ExplainPlayRequest, GetDefinitionsStatusRequest, GetPlayInstanceRequest, GetPromiseRequest,
+    IsHeldOutRequest, ListCasesRequest, ListJourneyInstancesRequest, ListMomentsRequest,
+    ListPlayInstancesRequest, ListPromisesRequest, MigratePlayRequest, Outcome, PlayState, PlayVerdict,
+    PreviewPlayMigrationRequest, PromiseState,
 };
 use elate_rpc::customers::Directory;
 use elate_rpc::error::{fields_of, reason_of};
@@ -108,10 +109,14 @@ impl Shop {
             database,
             Arc::new(log.clone()) as _,
         );
+        let consumer = consumer.member("one").build().unwrap();
+        let clock = Arc::new(ManualClock::new(at("2026-03-07T06:30:00Z")));
+        let commands = Commands::new(consumer.lane(COMMAND_LANE), consumer.ownership(), clock);
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-        tasks.spawn(consumer.member("one").build().unwrap().run(stop.clone()));
+        tasks.spawn(consumer.run(stop.clone()));
         let people = People::default();
-        let grpc = Grpc::new(App::new(store), Directory::new(people.channel()));
+        let app = App::new(store).with_commands(commands);
+        let grpc = Grpc::new(app, Directory::new(people.channel()));
         let service = Stack::new(Arc::new(NamedKeys)).apply(Routes::new(JourneysServiceServer::new(grpc)));
         let customers = (1..=12_u128).map(|n| CustomerId(Uuid::from_u128(n << 64))).collect();
         Self { log, people, service, customers, stop, tasks, _folder: folder }
@@ -217,6 +222,10 @@ async fn broken_promises_can_be_followed(dsn: Option<Dsn>) {
     let why = ExplainPlayRequest { play: PLAY.into(), customer: of(ann) };
     let why = client.explain_play(why).await.unwrap().into_inner();
     assert!(why.evaluations.iter().any(|one| one.instance_id == instance.instance_id), "{why:?}");
+    let last = &why.evaluations[0];
+    let named: Vec<_> = last.checks.iter().map(|check| check.name.as_str()).collect();
+    assert!(named.starts_with(&["trigger", "key", "history", "pause", "running", "re_entry"]), "{last:?}");
+    assert!(last.checks.iter().all(|check| check.verdict() != PlayVerdict::Unspecified), "{last:?}");
     let held = IsHeldOutRequest {
         play: PLAY.into(),
         subject: Some(Subject::Customer(of(ann).unwrap())),
@@ -269,8 +278,7 @@ async fn the_key_of_another_workspace_sees_nothing() {
     shop.people.add("hotel", &ann.to_string(), &json!({}));
     assert!(stranger.list_moments(moments.clone()).await.unwrap().into_inner().moments.is_empty());
     let why = ExplainPlayRequest { play: PLAY.into(), customer: of(ann) };
-    let why = stranger.explain_play(why).await.unwrap().into_inner();
-    assert!(why.evaluations.is_empty() && !why.defined, "{why:?}");
+    assert_eq!(refusal(stranger.explain_play(why).await).0, "PLAY_UNKNOWN");
 
     let mut writer = shop.client("shop-writer");
     assert_eq!(refusal(writer.list_moments(moments).await).0, "ROLE_INSUFFICIENT");
@@ -312,5 +320,59 @@ async fn what_is_wrong_is_named() {
     assert_eq!(refusal(client.explain_play(why).await).1, "play");
     let held = IsHeldOutRequest { play: PLAY.into(), ..Default::default() };
     assert_eq!(refusal(client.is_held_out(held).await).1, "subject");
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_of_a_promise_is_told() {
+    let shop = Shop::on(None).await;
+    shop.break_promises().await;
+    let mut client = shop.client("shop-reader");
+    let due = |text| Some(proto_timestamp(at(text)));
+    let friday = ListPromisesRequest {
+        due_from_time: due("2026-03-06T00:00:00Z"),
+        due_before_time: due("2026-03-07T00:00:00Z"),
+        moment: "delivery".into(),
+        customer: of(shop.customers[0]),
+        ..Default::default()
+    };
+    let promise = client.list_promises(friday.clone()).await.unwrap().into_inner().promises.remove(0);
+    let later = ListPromisesRequest { due_from_time: due("2026-03-07T00:00:00Z"), ..friday.clone() };
+    assert_eq!(promises(&mut client, later).await, 0);
+    assert_eq!(promises(&mut client, ListPromisesRequest { moment: "other".into(), ..friday }).await, 0);
+    let asked = GetPromiseRequest { promise_id: promise.promise_id.clone() };
+    let got = client.get_promise(asked.clone()).await.unwrap().into_inner();
+    assert_eq!(got.promise, Some(promise));
+    let states: Vec<_> = got.changes.iter().map(|change| change.state()).collect();
+    assert_eq!(states, [PromiseState::Open, PromiseState::AtRisk, PromiseState::Broken]);
+    assert!(got.changes.iter().all(|change| !change.reason.is_empty() && change.due_time.is_some()));
+    let mut stranger = shop.client("hotel-admin");
+    assert_eq!(refusal(stranger.get_promise(asked).await).0, "PROMISE_UNKNOWN");
+    let wrong = GetPromiseRequest { promise_id: "one".into() };
+    assert_eq!(refusal(client.get_promise(wrong).await).1, "promise_id");
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_move_plays_and_readers_look() {
+    let shop = Shop::on(None).await;
+    shop.break_promises().await;
+    let mut reader = shop.client("shop-reader");
+    let preview = PreviewPlayMigrationRequest { play: PLAY.into() };
+    let preview = reader.preview_play_migration(preview).await.unwrap().into_inner();
+    assert_eq!((preview.definitions_version, preview.groups.len()), (1, 0), "all run the newest wording");
+    let unknown = PreviewPlayMigrationRequest { play: "nothing".into() };
+    assert_eq!(refusal(reader.preview_play_migration(unknown).await).0, "PLAY_UNKNOWN");
+    let move_to = |version| MigratePlayRequest {
+        play: PLAY.into(),
+        request_id: Uuid::from_u128(7).to_string(),
+        definitions_version: version,
+        page: None,
+    };
+    assert_eq!(refusal(reader.migrate_play(move_to(1)).await).0, "ROLE_INSUFFICIENT");
+    let mut operator = shop.client("shop-operator");
+    let done = operator.migrate_play(move_to(1)).await.unwrap().into_inner();
+    assert_eq!((done.moving, done.staying), (0, 0));
+    assert_eq!(refusal(operator.migrate_play(move_to(9)).await).0, "DEFINITIONS_CHANGED");
     shop.stop().await;
 }
