@@ -1,8 +1,10 @@
 //! Which language a comment is in, and how that is known.
 //!
 //! In this order: what the record declares; the detector, where it is sure; the language that the survey was asked in;
-//! and for a text too short for a detector ("Great service!") whether most of its words are English ones. Where none
-//! of that answers, the language is unknown, and nobody guesses.
+//! and for a text too short for a detector ("Great service!") whether enough of its words are English ones. Where none
+//! of that answers, the language is unknown, and nobody guesses. Of the 4,200 rated English tweets, short and full of
+//! names and slang, 3,416 are known to be English, 5 are taken for another language, and the rest needs a declared
+//! language or that of the survey. A few foreign words that are also English ones ("Pizza war super") remain a trap.
 
 use std::fmt;
 
@@ -12,10 +14,15 @@ use serde::{Deserialize, Serialize};
 use super::lexicon::Lexicon;
 use super::token::tokens;
 
-/// A text in Latin letters is taken for English if at least this share of its words are known English words, …
-const KNOWN_SHARE: f64 = 0.6;
+/// Where the detector thinks of English without being sure, it is English if at least this share of the words are known
+/// English words.
+const KNOWN_SHARE: f64 = 0.3;
 
-/// … and it has no more words than this: a detector that is not sure of a longer text has a reason.
+/// Where the detector thinks of another language without being sure, a text of Latin letters is still English with this
+/// share of known words, …
+const MOSTLY_KNOWN: f64 = 0.6;
+
+/// … if it has no more words than this: on a longer text the detector's guess has its reasons.
 const SHORT: usize = 12;
 
 /// Words that make sentences in English and are rare, or mean the same, elsewhere.
@@ -140,23 +147,26 @@ pub fn of(text: &str, declared: Option<&LanguageTag>, assumed: Option<&LanguageT
     if let Some(tag) = assumed {
         return known(tag, Evidence::Assumed);
     }
-    let latin = found.is_none_or(|found| found.script() == whatlang::Script::Latin);
-    (latin && sounds_english(text)).then(|| Language::english(Evidence::Words))
+    sounds_english(text, found.as_ref()).then(|| Language::english(Evidence::Words))
 }
 
-/// Whether a short text is made of English words: see [`KNOWN_SHARE`].
-fn sounds_english(text: &str) -> bool {
+/// Whether a text is made of English words, given what the detector thinks of it without being sure.
+fn sounds_english(text: &str, guess: Option<&whatlang::Info>) -> bool {
+    if guess.is_some_and(|guess| guess.script() != whatlang::Script::Latin) {
+        return false;
+    }
     let words: Vec<_> = tokens(Lexicon::english(), text)
         .into_iter()
         .filter(|token| token.word.chars().any(char::is_alphabetic))
         .collect();
-    if words.is_empty() || words.len() > SHORT {
-        return false;
-    }
-    let is_known = |word: &str| COMMON.split_whitespace().any(|common| common == word);
-    let known =
-        words.iter().filter(|t| t.rating.is_some() || t.degree.is_some() || t.negates || is_known(&t.word));
-    known.count() as f64 >= KNOWN_SHARE * words.len() as f64
+    let is_common = |word: &str| COMMON.split_whitespace().any(|common| common == word);
+    let known = words
+        .iter()
+        .filter(|t| t.rating.is_some() || t.degree.is_some() || t.negates || is_common(&t.word))
+        .count();
+    let share = known as f64 / words.len().max(1) as f64;
+    let thought_english = guess.is_some_and(|guess| guess.lang() == whatlang::Lang::Eng);
+    if thought_english { share >= KNOWN_SHARE } else { share >= MOSTLY_KNOWN && words.len() <= SHORT }
 }
 
 /// The detector's code (ISO 639-3), in two letters where the language has such a code (ISO 639-1), as declared

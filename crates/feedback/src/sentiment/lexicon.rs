@@ -1,6 +1,6 @@
 //! The embedded lexicon: ratings of words, and the words that emoji stand for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use super::words;
@@ -19,6 +19,7 @@ static ENGLISH: LazyLock<Lexicon> = LazyLock::new(Lexicon::embedded);
 pub(super) struct Lexicon {
     ratings: HashMap<&'static str, f64>,
     degrees: HashMap<&'static str, f64>,
+    negations: HashSet<&'static str>,
     emoji: HashMap<char, &'static str>,
 }
 
@@ -37,7 +38,12 @@ impl Lexicon {
             let (emoji, description) = line.split_once('\t')?;
             Some((emoji.chars().next()?, description))
         });
-        Self { ratings: ratings.collect(), degrees: words::degrees().collect(), emoji: emoji.collect() }
+        Self {
+            ratings: ratings.collect(),
+            degrees: words::degrees().collect(),
+            negations: words::negations().collect(),
+            emoji: emoji.collect(),
+        }
     }
 
     /// The rating of a word in lower case.
@@ -48,6 +54,11 @@ impl Lexicon {
     /// What a degree adverb in lower case adds to the word after it.
     pub(super) fn degree(&self, word: &str) -> Option<f64> {
         self.degrees.get(word).copied()
+    }
+
+    /// Whether a word in lower case turns the word after it around.
+    pub(super) fn negates(&self, word: &str) -> bool {
+        self.negations.contains(word) || word.contains("n't")
     }
 
     /// The text with each emoji as its description, a space before it unless there is one.

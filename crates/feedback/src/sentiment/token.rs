@@ -1,7 +1,6 @@
 //! A text cut into the tokens that the rules look at.
 
 use super::lexicon::Lexicon;
-use super::words;
 
 /// What Python's `string.punctuation` holds, which the reference implementation strips.
 fn is_punctuation(char: char) -> bool {
@@ -32,7 +31,8 @@ impl Token {
     fn new(lexicon: &Lexicon, text: &str) -> Self {
         let word = text.to_lowercase();
         let shouted = text.chars().any(char::is_uppercase) && !text.chars().any(char::is_lowercase);
-        let (rating, degree, negates) = (lexicon.rating(&word), lexicon.degree(&word), words::negates(&word));
+        let (rating, degree, negates) =
+            (lexicon.rating(&word), lexicon.degree(&word), lexicon.negates(&word));
         Self { word, shouted, rating, degree, negates }
     }
 }

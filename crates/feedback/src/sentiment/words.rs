@@ -53,9 +53,9 @@ pub(super) fn degree_phrase(phrase: &str) -> Option<f64> {
     DAMPENING_PAIRS.contains(&phrase).then_some(WEAKER)
 }
 
-/// Whether a word (in lower case) negates: one of the list, or with a `n't` in it.
-pub(super) fn negates(word: &str) -> bool {
-    word.contains("n't") || NEGATIONS.split_whitespace().any(|known| known == word)
+/// Every word of the list that turns the word after it around. So does every word with a `n't` in it.
+pub(super) fn negations() -> impl Iterator<Item = &'static str> {
+    NEGATIONS.split_whitespace()
 }
 
 /// The rating of an idiom.
