@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use elate_domain::FieldError;
-use elate_manifest::{ChangeKind, Id, Kind, Name, Problem, Set, diff, read};
+use elate_manifest::{Catalog, ChangeKind, Id, Kind, Name, Problem, Set, diff, read};
 use serde_json::Value;
 
-use crate::model::definitions::{Change, ManifestChange, Plan};
+use crate::model::catalog::SeenProperty;
+use crate::model::definitions::{Change, Fit, ManifestChange, Plan};
 use crate::ports::Manifests;
 
 /// Parses, validates and compares manifests.
@@ -146,6 +147,24 @@ impl Manifests for ManifestRegistry {
         })
     }
 
+    fn fit(&self, plan: &Plan, seen: &[SeenProperty]) -> Fit {
+        // what was planned was read already
+        let Ok(set) = Set::parse(plan.manifests.clone()) else { return Fit::default() };
+        let mut catalog = Catalog::new();
+        for property in seen {
+            catalog.property(&property.event, &property.path, &property.json_type);
+        }
+        let found = set.fit(&catalog);
+        let is_new = |problem: &Problem| {
+            let mut changes = plan.changes.iter().filter(|change| change.manifest == problem.manifest);
+            changes.any(|change| matches!(change.change, Change::Created | Change::Updated))
+        };
+        // what stands must not keep others out, however wrong it has become
+        let (refused, stands): (Vec<Problem>, Vec<Problem>) = found.problems.into_iter().partition(is_new);
+        let warnings = stands.into_iter().chain(found.warnings);
+        Fit { errors: field_errors(refused), warnings: warnings.map(|warning| warning.to_string()).collect() }
+    }
+
     fn render(&self, manifest: &Value) -> String {
         // JSON is YAML, so it can stand in for what could not be written more nicely.
         serde_yaml::to_string(manifest).unwrap_or_else(|_| manifest.to_string())
@@ -186,6 +205,26 @@ spec:
         assert!(changed.changes[0].diff[0].contains("spec.tolerance"), "{:?}", changed.changes);
         let gone = ManifestRegistry.plan(&plan.manifests, &[], &["Moment/checkout".to_owned()]).unwrap();
         assert_eq!((gone.changes[0].change, gone.manifests.len()), (Change::Deleted, 0));
+    }
+
+    #[test]
+    fn a_plan_is_compared_with_what_was_seen() {
+        let property = |path: &str, json_type: &str| SeenProperty {
+            event: "Checkout Finished".to_owned(),
+            path: path.to_owned(),
+            json_type: json_type.to_owned(),
+        };
+        let plan = ManifestRegistry.plan(&[], &[MOMENT.to_owned()], &[]).unwrap();
+        assert_eq!(ManifestRegistry.fit(&plan, &[]), Fit::default());
+        assert_eq!(ManifestRegistry.fit(&plan, &[property("seconds", "number")]), Fit::default());
+        let slip = ManifestRegistry.fit(&plan, &[property("second", "number")]);
+        assert!(slip.errors.is_empty() && slip.warnings[0].contains("event.properties.second?"), "{slip:?}");
+        let wrong = ManifestRegistry.fit(&plan, &[property("seconds", "boolean")]);
+        assert_eq!(wrong.errors[0].field, "spec.experience");
+        // one that is in force already keeps nothing out
+        let again = ManifestRegistry.plan(&plan.manifests, &[MOMENT.to_owned()], &[]).unwrap();
+        let stands = ManifestRegistry.fit(&again, &[property("seconds", "boolean")]);
+        assert!(stands.errors.is_empty() && stands.warnings.len() == 1, "{stands:?}");
     }
 
     #[test]

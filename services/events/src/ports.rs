@@ -11,9 +11,9 @@ use elate_domain::{CustomerId, Event, Offset, Partition, SourceId, WorkspaceId};
 use futures::stream::BoxStream;
 
 use crate::app::Error;
-use crate::model::catalog::CatalogEvent;
+use crate::model::catalog::{CatalogEvent, SeenProperty};
 use crate::model::customer::{Customer, CustomerRef, Erasure, TimelineEntry, TimelineQuery};
-use crate::model::definitions::{Applied, Apply, InForce, Plan};
+use crate::model::definitions::{Applied, Apply, Fit, InForce, Plan};
 use crate::model::follow::{FollowedEntry, WorkspaceFollow};
 use crate::model::key::{Key, NewKey, NewSecret, Principal, Role};
 use crate::model::message::{Batch, Outcome};
@@ -186,6 +186,9 @@ pub trait Manifests: Send + Sync {
         documents: &[String],
         delete: &[String],
     ) -> Result<Plan, Vec<elate_domain::FieldError>>;
+
+    /// Compares the expressions of what a plan puts in force with what was seen of events.
+    fn fit(&self, plan: &Plan, seen: &[SeenProperty]) -> Fit;
 
     /// A manifest as the YAML document that is shown to people.
     fn render(&self, manifest: &serde_json::Value) -> String;

@@ -29,6 +29,12 @@ impl Definitions for App {
                 self.manifests.plan(&in_force, &apply.documents, &apply.delete).map_err(Error::Invalid)?;
             let mut applied =
                 Applied { version, changes: plan.changes.clone(), warnings: plan.warnings.clone() };
+            let seen = catalog::seen(self.core.database.read(), workspace, &plan.event_names).await?;
+            let fit = self.manifests.fit(&plan, &seen);
+            if !fit.errors.is_empty() {
+                return Err(Error::Invalid(fit.errors));
+            }
+            applied.warnings.extend(fit.warnings);
             let unseen = catalog::unseen(self.core.database.read(), workspace, &plan.event_names).await?;
             applied
                 .warnings

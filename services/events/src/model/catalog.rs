@@ -25,3 +25,14 @@ pub struct CatalogEvent {
     /// Its properties, by path.
     pub properties: Vec<CatalogProperty>,
 }
+
+/// A property that events of a name had, with one of its types.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenProperty {
+    /// The event's name.
+    pub event: String,
+    /// Dotted path in the properties.
+    pub path: String,
+    /// The JSON type.
+    pub json_type: String,
+}

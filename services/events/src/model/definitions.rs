@@ -53,6 +53,15 @@ pub struct Plan {
     pub event_names: Vec<String>,
 }
 
+/// What comes of comparing a plan with what was seen of events.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Fit {
+    /// What can never be right in manifests that are new or changed.
+    pub errors: Vec<elate_domain::FieldError>,
+    /// What may be a slip.
+    pub warnings: Vec<String>,
+}
+
 /// What was published, or would be.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Applied {

@@ -7,7 +7,7 @@ use elate_storage::bulk::{Conflict, Rows};
 use elate_storage::{ConnectionTrait, Error, Transaction, query_all};
 
 use super::get;
-use crate::model::catalog::{CatalogEvent, CatalogProperty};
+use crate::model::catalog::{CatalogEvent, CatalogProperty, SeenProperty};
 
 /// One fact: an event of this name had a property of this type (or none, for the event itself).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -101,4 +101,27 @@ pub(crate) async fn unseen<C: ConnectionTrait>(
     let seen: Result<BTreeSet<String>, Error> = rows.iter().map(|row| get(row, "name")).collect();
     let seen = seen?;
     Ok(names.iter().filter(|name| !seen.contains(*name)).cloned().collect())
+}
+
+/// The properties that events of these names had.
+pub(crate) async fn seen<C: ConnectionTrait>(
+    connection: &C,
+    workspace: &WorkspaceId,
+    names: &[String],
+) -> Result<Vec<SeenProperty>, Error> {
+    let rows = Rows::new()
+        .text("workspace", names.iter().map(|_| workspace.as_str().to_owned()))
+        .text("name", names.iter().cloned())
+        .query(
+            connection,
+            "SELECT DISTINCT p.name, p.path, p.type FROM v \
+             JOIN catalog_property p ON p.workspace = v.workspace AND p.name = v.name",
+        )
+        .await?;
+    let mut properties = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (event, path): (String, String) = (get(row, "name")?, get(row, "path")?);
+        properties.push(SeenProperty { event, path, json_type: get(row, "type")? });
+    }
+    Ok(properties)
 }
