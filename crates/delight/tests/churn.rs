@@ -134,6 +134,17 @@ fn impossible_histories_and_parameters_are_refused() {
     ));
 }
 
+#[test]
+fn models_are_kept_as_text_and_checked_when_read() {
+    let (purchases, spend) = (cdnow(Family::MbgNbd), SpendModel::try_new(6.25, 3.74, 15.44).unwrap());
+    let text = serde_json::to_string(&purchases).unwrap();
+    assert_eq!(text, r#"{"family":"mbg_nbd","params":{"r":0.5248,"alpha":6.183,"a":0.8914,"b":1.614}}"#);
+    assert_eq!(serde_json::from_str::<PurchaseModel>(&text).unwrap(), purchases);
+    assert_eq!(serde_json::from_str::<SpendModel>(&serde_json::to_string(&spend).unwrap()).unwrap(), spend);
+    assert!(serde_json::from_str::<PurchaseModel>(&text.replace("6.183", "0.0")).is_err());
+    assert!(serde_json::from_str::<SpendModel>(r#"{"p":1.0,"q":-1.0,"v":1.0}"#).is_err());
+}
+
 /// Customers drawn from MBG/NBD and observed for up to `weeks`.
 fn population(truth: PurchaseParams, number: usize, weeks: f64, random: &mut Random) -> Vec<Summary> {
     let mut drawn = Vec::new();

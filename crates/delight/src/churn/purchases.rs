@@ -44,11 +44,27 @@ pub struct PurchaseParams {
     pub b: f64,
 }
 
-/// A fitted or given model of purchases and dropout.
+/// A fitted or given model of purchases and dropout. Reading one checks its parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct PurchaseModel {
     family: Family,
     params: PurchaseParams,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unchecked {
+    family: Family,
+    params: PurchaseParams,
+}
+
+impl TryFrom<Unchecked> for PurchaseModel {
+    type Error = Error;
+
+    fn try_from(read: Unchecked) -> Result<Self, Error> {
+        Self::try_new(read.family, read.params)
+    }
 }
 
 impl PurchaseModel {
@@ -155,5 +171,45 @@ impl PurchaseModel {
         let silence = ((customer.age - customer.recency) / (alpha + customer.recency)).ln_1p();
         let per_purchase = (a / (b + f64::from(occasions) - 1.0)).ln();
         Some(per_purchase + (r + f64::from(customer.repeats)) * silence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The derivative by the logarithm of one parameter, from two values of the likelihood.
+    fn slope(family: Family, logs: [f64; 4], place: usize, customer: &Summary) -> f64 {
+        let at = |step: f64| {
+            let mut moved = logs;
+            moved[place] += step;
+            let [r, alpha, a, b] = moved.map(f64::exp);
+            let model = PurchaseModel { family, params: PurchaseParams { r, alpha, a, b } };
+            model.log_likelihood(customer)
+        };
+        (at(1e-5) - at(-1e-5)) / 2e-5
+    }
+
+    #[test]
+    fn derivatives_are_those_of_the_likelihood() {
+        for family in [Family::BgNbd, Family::MbgNbd] {
+            for logs in [[0.0; 4], [-1.4, 1.5, -0.2, 0.9], [2.0, -1.0, 1.0, -2.0]] {
+                for (repeats, recency, age) in [(0, 0.0, 9.0), (1, 2.0, 9.0), (7, 8.5, 9.0), (40, 3.0, 90.0)]
+                {
+                    let customer = Summary { repeats, recency, age, mean_spend: None };
+                    let [r, alpha, a, b] = logs.map(f64::exp);
+                    let model = PurchaseModel { family, params: PurchaseParams { r, alpha, a, b } };
+                    let mut gradient = [0.0; 4];
+                    model.add_gradient(&customer, 1.0, &mut gradient);
+                    for (place, got) in gradient.into_iter().enumerate() {
+                        let expected = slope(family, logs, place, &customer);
+                        assert!(
+                            (got - expected).abs() < 1e-6 * expected.abs().max(1.0),
+                            "{place} {got} {expected}"
+                        );
+                    }
+                }
+            }
+        }
     }
 }

@@ -27,12 +27,29 @@ impl SpendSummary {
 ///
 /// The money of a purchase is Gamma distributed with shape `p` and a rate of the customer's own, which is
 /// Gamma(`q`, `v`) distributed over customers. It takes how much and how often somebody buys for independent; see
-/// [`super::SpendFit::correlation`] for whether they are.
+/// [`super::SpendFit::correlation`] for whether they are. Reading one checks its parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct SpendModel {
     p: f64,
     q: f64,
     v: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unchecked {
+    p: f64,
+    q: f64,
+    v: f64,
+}
+
+impl TryFrom<Unchecked> for SpendModel {
+    type Error = Error;
+
+    fn try_from(read: Unchecked) -> Result<Self, Error> {
+        Self::try_new(read.p, read.q, read.v)
+    }
 }
 
 impl SpendModel {

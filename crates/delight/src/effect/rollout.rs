@@ -169,7 +169,8 @@ pub enum HoldReason {
         /// Its numbers.
         comparison: Option<Comparison>,
     },
-    /// The rules are outside their bounds, so that no test can be made. A person has to look.
+    /// The rules, or the harm tolerated by a guardrail, are outside their bounds, so that no test can be made. A
+    /// person has to look.
     InvalidRules,
     /// There is no further step.
     Finished,
@@ -190,7 +191,7 @@ pub enum RollBackReason {
 
 /// Decides about the version on `step`. Pure: the same evidence gives the same decision.
 ///
-/// In this order: a broken split holds; certain harm rolls back, at any time; too few customers or too little time
+/// In this order: rules that make no sense hold; a broken split holds; certain harm rolls back, at any time; too few customers or too little time
 /// hold; what the rules want proven and is not holds; the last step is finished; else the version advances.
 ///
 /// The false alarm rate is shared by all guardrails and steps (a union bound), so a harmless version is rolled back
@@ -198,8 +199,10 @@ pub enum RollBackReason {
 /// fixed over a rollout.
 pub fn decide(step: Step, control: &Control, guardrails: &[Guardrail], rules: &Rules) -> Decision {
     let hold = |reason| Decision::Hold { reason };
-    let Ok(mixture) = Mixture::try_new(rules.false_alarm, rules.tightest_at) else {
-        return hold(HoldReason::InvalidRules);
+    let senseless = guardrails.iter().any(|g| g.tolerated_harm.is_nan() || g.tolerated_harm < 0.0);
+    let mixture = match Mixture::try_new(rules.false_alarm, rules.tightest_at) {
+        Ok(mixture) if !senseless => mixture,
+        _ => return hold(HoldReason::InvalidRules),
     };
     let split = ratio::check(control.treated, control.control, control.expected_share);
     if let Some(split) = split.filter(|split| split.mismatch) {

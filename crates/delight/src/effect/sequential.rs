@@ -27,7 +27,7 @@ pub enum Error {
 }
 
 /// How evidence is weighed: the probability of error allowed, and where the interval is tightest.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mixture {
     alpha: f64,
     tightest_at: u64,

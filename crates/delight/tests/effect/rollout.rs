@@ -91,6 +91,10 @@ fn a_step_waits_for_its_reasons() {
     );
     let senseless = Rules { false_alarm: 0.0, ..rules };
     assert_eq!(reason(&control(500, 30), &[], &senseless), HoldReason::InvalidRules);
+    for tolerated_harm in [f64::NAN, -0.1] {
+        let guardrail = Guardrail { tolerated_harm, ..complaints(25, 25, 500) };
+        assert_eq!(reason(&control(500, 30), &[guardrail], &rules), HoldReason::InvalidRules);
+    }
 }
 
 /// A whole rollout with 20 looks at each step and two guardrails; whether it was rolled back, and at which step.

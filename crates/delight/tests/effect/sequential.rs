@@ -158,6 +158,23 @@ fn intervals_hold_the_true_difference_at_all_looks_together() {
     assert!(missed < RUNS / 20, "{missed}");
 }
 
+#[test]
+fn fair_splits_are_seldom_taken_for_broken_ones_at_twenty_looks() {
+    let mut random = Random::new(9);
+    let mut held = 0;
+    for _ in 0..RUNS {
+        let (mut treated, mut control, mut ever) = (0, 0, false);
+        for _ in 0..LOOKS {
+            let batch = (0..100).filter(|_| random.chance(0.5)).count() as u64;
+            treated += batch;
+            control += 100 - batch;
+            ever |= ratio::check(treated, control, 0.5).is_some_and(|check| check.mismatch);
+        }
+        held += usize::from(ever);
+    }
+    assert!(held < RUNS / 50, "{held}");
+}
+
 fn arm(n: u64, mean: f64, deviation: f64) -> Arm {
     Arm::Mean(Sample { count: n, mean, squares: deviation * deviation * (n - 1) as f64 })
 }
