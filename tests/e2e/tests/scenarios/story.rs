@@ -106,7 +106,11 @@ impl<'a> Story<'a> {
     }
 
     async fn is_held_out(&self, id: &str) -> bool {
-        let request = IsHeldOutRequest { play: PLAY.to_owned(), subject: Some(Subject::Customer(user(id))) };
+        let request = IsHeldOutRequest {
+            play: PLAY.to_owned(),
+            subject: Some(Subject::Customer(user(id))),
+            ..Default::default()
+        };
         let answer = eventually(SOON, || {
             let (mut client, request) = (self.shop.admin.journeys(), request.clone());
             async move { client.is_held_out(request).await.map_err(|status| status.to_string()) }
