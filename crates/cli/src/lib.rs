@@ -8,7 +8,7 @@ pub mod output;
 use clap::{Parser, Subcommand};
 
 use client::Target;
-use commands::{admin, customer, import, manifests, score, tail, why};
+use commands::{admin, customer, import, manifests, redrive, score, simulate, tail, why};
 
 /// Elate, an engine for moments of truth.
 #[derive(Debug, Parser)]
@@ -44,6 +44,8 @@ enum Command {
     Score(score::Score),
     /// Says why a customer got, or did not get, a play.
     Why(why::Why),
+    /// Says what would have happened: a recorded file replayed in memory.
+    Simulate(Box<simulate::Simulate>),
     /// Creates workspaces.
     #[command(subcommand)]
     Workspace(admin::Workspace),
@@ -54,6 +56,9 @@ enum Command {
     Pause(admin::Pause),
     /// Resumes what was paused.
     Resume(admin::Pause),
+    /// Takes up dead letters again: customers that were set aside, messages that failed.
+    #[command(subcommand)]
+    Redrive(redrive::Redrive),
 }
 
 impl Cli {
@@ -71,10 +76,12 @@ impl Cli {
             Command::Customer(command) => command.run(target).await,
             Command::Score(command) => command.run(target).await,
             Command::Why(command) => command.run(target).await,
+            Command::Simulate(command) => command.run(),
             Command::Workspace(command) => command.run(target).await,
             Command::Key(command) => command.run(target).await,
             Command::Pause(command) => command.run(target, true).await,
             Command::Resume(command) => command.run(target, false).await,
+            Command::Redrive(command) => command.run(target).await,
         }
     }
 }

@@ -1,11 +1,13 @@
-//! The commands that talk to running services.
+//! The commands. All but `simulate` talk to running services.
 
 pub mod admin;
 pub mod customer;
 pub mod import;
 pub mod manifests;
 pub mod message;
+pub mod redrive;
 pub mod score;
+pub mod simulate;
 pub mod tail;
 pub mod why;
 

@@ -200,8 +200,10 @@ fn print(report: &Report) -> Result<()> {
         "\ndelight of {} customers: mean {:.1}, median {:.1}, from {:.1} to {:.1}",
         delight.customers, delight.mean, delight.median, delight.lowest, delight.highest
     ))?;
-    let trouble = report.trouble.held.iter().chain(&report.trouble.set_aside);
-    trouble.map(|(what, count)| Ok(line(format!("trouble: {what}: {count}"))?)).collect()
+    for (what, count) in report.trouble.held.iter().chain(&report.trouble.set_aside) {
+        line(format!("trouble: {what}: {count}"))?;
+    }
+    Ok(())
 }
 
 fn print_difference(difference: &Difference) -> Result<()> {
