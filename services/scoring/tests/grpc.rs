@@ -237,7 +237,7 @@ async fn scores_are_told_and_explained_on_postgres() {
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_and_feedback_are_of_one_workspace() {
     let shop = Shop::on(None).await;
-    let mut client = shop.client("shop-reader");
+    let client = shop.client("shop-reader");
     let people = customers(3);
     for customer in &people {
         shop.put(*customer, EventType::Track, "Order Placed", DAY, RawJson::default());

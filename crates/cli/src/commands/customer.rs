@@ -5,6 +5,7 @@ use elate_proto::common::v1::PageRequest;
 use elate_proto::events::v1::{
     EraseCustomerRequest, GetCustomerRequest, GetErasureRequest, ListTimelineRequest, TimelineEntry,
 };
+use elate_proto::notifications::v1::SetSuppressionRequest;
 
 use super::{customer_ref, request_id};
 use crate::client::Target;
@@ -26,6 +27,37 @@ pub enum Customer {
         /// `user:ID`, `anonymous:ID`, or Elate's own id.
         customer: String,
     },
+    /// Sends nothing more to the customer's addresses, as after a hard bounce.
+    Suppress(Suppression),
+    /// Lifts a suppression that a hard bounce or an operator has set.
+    Unsuppress(Suppression),
+}
+
+/// Whose address is meant.
+#[derive(Debug, clap::Args)]
+pub struct Suppression {
+    /// `user:ID`, `anonymous:ID`, or Elate's own id.
+    customer: String,
+    /// The channel whose address it is; all addresses where none is given.
+    #[arg(long, default_value = "")]
+    channel: String,
+    /// Why; it stands on the timeline.
+    #[arg(long, default_value = "")]
+    reason: String,
+}
+
+impl Suppression {
+    async fn set(self, target: &Target, suppressed: bool) -> Result<()> {
+        let request = SetSuppressionRequest {
+            request_id: request_id(),
+            customer: Some(customer_ref(&self.customer)),
+            channel: self.channel,
+            suppressed,
+            reason: self.reason,
+        };
+        target.notifications().await?.set_suppression(request).await?;
+        Ok(())
+    }
 }
 
 impl Customer {
@@ -34,6 +66,8 @@ impl Customer {
         match self {
             Self::Show { customer, entries } => show(target, &customer, entries).await,
             Self::Erase { customer } => erase(target, &customer).await,
+            Self::Suppress(suppression) => suppression.set(target, true).await,
+            Self::Unsuppress(suppression) => suppression.set(target, false).await,
         }
     }
 }

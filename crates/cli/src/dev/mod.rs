@@ -68,6 +68,9 @@ pub struct Dev {
     /// Redis as the tail instead of memory.
     #[arg(long, env = "ELATE_DEV_REDIS", hide_env_values = true)]
     redis: Option<String>,
+    /// Where a collector of OTLP listens, e.g. `http://127.0.0.1:4317`: it gets every trace, and the metrics.
+    #[arg(long, env = "ELATE_DEV_OTLP")]
+    otlp: Option<String>,
     /// Log lines to show, e.g. `info` or `elate_events=debug`.
     #[arg(long, default_value = "warn")]
     log: String,

@@ -92,6 +92,9 @@ fn process_settings(dev: &Dev) -> Result<ProcessSettings> {
     let mut settings =
         ProcessSettings { service_token: keys::service_token(&dev.data)?, ..ProcessSettings::default() };
     settings.log.filter = dev.log.clone();
+    settings.otlp.endpoint.clone_from(&dev.otlp);
+    // Whoever looks at a machine of their own wants to see all of it, and soon.
+    (settings.otlp.sample_ratio, settings.otlp.metrics_interval_seconds) = (1.0, 5);
     Ok(settings)
 }
 
