@@ -53,7 +53,8 @@ impl<P: Processor> Engine<P> {
         let plan = self.plan(&tracks, &mut working, output)?;
         let commit_began = Instant::now();
         let (service, lane) = (P::SERVICE, &self.lanes[0]);
-        let commit = Commit { tables: &self.tables, store: &self.store, outbox: &self.outbox, service, lane };
+        let (tables, store, outbox) = (&self.tables, &self.store, &self.outbox);
+        let commit = Commit { tables, store, outbox, service, lane, worker: self.worker };
         commit.write(plan).await?;
         figures.commit = commit_began.elapsed();
         self.committed(tracks, working, floors);
@@ -62,7 +63,7 @@ impl<P: Processor> Engine<P> {
             self.cache.forget_images(partition, &workspace);
             self.set_floor(partition, Some(Timestamp(i64::MIN)));
         }
-        (figures.cached, figures.turn) = (self.cache.len(), began.elapsed());
+        figures.turn = began.elapsed();
         self.metrics.committed(figures);
         Ok(())
     }

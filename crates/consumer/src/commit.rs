@@ -14,6 +14,7 @@ use crate::tables::customer::CustomerRow;
 use crate::tables::outbox::OutboxRow;
 use crate::tables::progress::Advance;
 use crate::tables::{Tables, customer, letters, outbox, progress};
+use crate::workers::Worker;
 
 /// Everything that a micro-batch writes.
 pub(crate) struct Plan<R> {
@@ -30,13 +31,14 @@ pub(crate) struct Commit<'a, R> {
     pub(crate) outbox: &'a Outbox,
     pub(crate) service: &'static str,
     pub(crate) lane: &'a Arc<str>,
+    pub(crate) worker: Worker,
 }
 
 impl<R: Send + 'static> Commit<'_, R> {
     /// Writes all of it, or nothing. After an error nobody knows which: read again.
     pub(crate) async fn write(&self, plan: Plan<R>) -> Result<(), Error> {
         let Plan { advances, partitions, customers, mut output } = plan;
-        let acknowledged = self.outbox.acknowledged();
+        let acknowledged = self.outbox.acknowledged(|partition| self.worker.takes(partition));
         let tx = self.tables.begin().await?;
         // The fence comes first: a zombie has written nothing, and locks are taken in one order everywhere.
         self.tables.call("advance", progress::advance(self.tables, &tx, &advances)).await?;
@@ -58,7 +60,7 @@ impl<R: Send + 'static> Commit<'_, R> {
             sending.push(row);
         }
         sending.sort_by_key(|row| (row.partition, row.sequence));
-        self.tables.call("outbox insert", outbox::insert(&tx, sending.clone())).await?;
+        self.tables.call("outbox insert", outbox::insert(&tx, &sending)).await?;
         if !acknowledged.is_empty() {
             self.tables.call("outbox delete", outbox::delete(&tx, &acknowledged)).await?;
         }
@@ -87,7 +89,7 @@ impl<R: Send + 'static> Commit<'_, R> {
         let mut purged = self.tables.call("purge", purge).await?;
         purged += letters::forget_dead(tx, workspace, customer).await?;
         purged += letters::forget_held(tx, workspace, customer).await?;
-        outbox::forget(tx, workspace, customer).await?;
+        outbox::forget(tx, erasure.partition, workspace, customer).await?;
         let service = self.service.to_owned();
         let payload = ErasureReceipt { erasure_id: erasure.erasure_id.clone(), service, purged };
         let mut receipt = erasure.receipt.clone();

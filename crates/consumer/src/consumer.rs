@@ -20,6 +20,7 @@ use crate::ownership::Ownership;
 use crate::probe::{Open, Probe};
 use crate::processor::{Processor, ProcessorStore};
 use crate::tables::Tables;
+use crate::workers::{Reports, Worker};
 use crate::working::Cache;
 use crate::{Error, LogSource, Settings};
 
@@ -83,6 +84,7 @@ impl<P: Processor> Builder<P> {
     pub fn build(self) -> Result<Consumer<P>, Error> {
         let tables = Tables { database: self.database, member: self.member.into(), probe: self.probe };
         let source = source_of(P::SERVICE)?;
+        let workers = self.settings.workers.max(1);
         let leases = Leases::new(tables.clone(), self.settings.clone(), Arc::clone(&self.log));
         Ok(Consumer {
             processor: self.processor,
@@ -93,7 +95,7 @@ impl<P: Processor> Builder<P> {
             leases: Arc::new(leases),
             outbox: Arc::new(Outbox::default()),
             lanes: Mutex::new(BTreeSet::new()),
-            status: watch::Sender::new(Status::default()),
+            reports: Arc::new(Reports::new(workers)),
             tables,
             source,
         })
@@ -120,7 +122,7 @@ pub struct Consumer<P: Processor> {
     leases: Arc<Leases>,
     outbox: Arc<Outbox>,
     lanes: Mutex<BTreeSet<&'static str>>,
-    status: watch::Sender<Status>,
+    reports: Arc<Reports>,
     tables: Tables,
     source: elate_domain::SourceId,
 }
@@ -158,7 +160,7 @@ impl<P: Processor> Consumer<P> {
 
     /// How the loop is.
     pub fn status(&self) -> watch::Receiver<Status> {
-        self.status.subscribe()
+        self.reports.subscribe()
     }
 
     /// Works until `stop`: ends at a commit, drains the outbox (for as long as the settings say) and gives the
@@ -179,13 +181,25 @@ impl<P: Processor> Consumer<P> {
         helpers.spawn(Arc::clone(&self.leases).run());
         helpers.spawn(drain().run());
         let mut main = JoinSet::new();
-        main.spawn(self.engine(metrics).run(stop.clone()));
+        let of = self.settings.workers.max(1);
+        for index in 0..of {
+            main.spawn(self.engine(metrics, Worker { index, of }).run(stop.clone()));
+        }
         let overdue = async {
             stop.cancelled().await;
             tokio::time::sleep(self.settings.stop.0).await;
         };
+        // One that fails ends all; after a stop each comes to its commit.
+        let all = async {
+            while let Some(ended) = main.join_next().await {
+                if !matches!(ended, Ok(Ok(()))) {
+                    return ended;
+                }
+            }
+            Ok(Ok(()))
+        };
         let ended = tokio::select! {
-            Some(ended) = main.join_next() => ended,
+            ended = all => ended,
             Some(ended) = helpers.join_next() => ended,
             () = overdue => {
                 warn!("the loop did not come to a commit in time, its last batch is done again after the next start");
@@ -207,7 +221,7 @@ impl<P: Processor> Consumer<P> {
         result
     }
 
-    fn engine(&self, metrics: Metrics) -> Engine<P> {
+    fn engine(&self, metrics: Metrics, worker: Worker) -> Engine<P> {
         let mut lanes: Vec<Arc<str>> = vec![Arc::from(P::SERVICE)];
         lanes.extend(
             self.lanes.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|&name| name.into()),
@@ -225,8 +239,12 @@ impl<P: Processor> Consumer<P> {
             source: self.source.clone(),
             clock: Arc::clone(&self.clock),
             metrics,
-            status: self.status.clone(),
-            cache: Cache::new(self.settings.cache_customers, self.settings.cache_bytes),
+            worker,
+            reports: Arc::clone(&self.reports),
+            cache: Cache::new(
+                self.settings.cache_customers / worker.of,
+                self.settings.cache_bytes / worker.of,
+            ),
             slots: BTreeMap::new(),
             stream: None,
             failures: 0,

@@ -10,12 +10,12 @@ use tracing::warn;
 
 use crate::backoff::Backoff;
 use crate::metrics::Metrics;
-use crate::tables::outbox::{Acknowledged, OutboxRow};
+use crate::tables::outbox::{Acknowledged, OutboxRow, Page};
 use crate::tables::{Tables, outbox as table};
 use crate::{Error, LogSource, Settings};
 
-/// Rows read from the database at a time, after a start or for a side lane.
-const PAGE: usize = 1_000;
+/// Records of a lane in memory, above which no more are read from the database.
+const ENOUGH: usize = 1_000;
 /// What the log has is deleted with the next batch, or after this pause by itself.
 const IDLE: Duration = Duration::from_millis(200);
 
@@ -129,10 +129,10 @@ impl Outbox {
         state.waiting = state.waiting.saturating_sub(removed);
     }
 
-    /// What the log has and the database still holds; the caller deletes it with its own transaction.
-    pub(crate) fn acknowledged(&self) -> Vec<Acknowledged> {
+    /// What of some partitions the log has and the database still holds; the caller deletes it with its own transaction.
+    pub(crate) fn acknowledged(&self, of: impl Fn(Partition) -> bool) -> Vec<Acknowledged> {
         let state = self.lock();
-        let rows = state.acknowledged.iter();
+        let rows = state.acknowledged.iter().filter(|((_, partition), _)| of(*partition));
         rows.map(|((lane, partition), &sequence)| Acknowledged {
             lane: Arc::clone(lane),
             partition: *partition,
@@ -184,7 +184,7 @@ impl Outbox {
     /// A lane whose rows must be read from the database.
     fn unread(&self) -> Option<(Key, i64)> {
         let mut state = self.lock();
-        let found = state.queues.iter_mut().find(|(_, queue)| queue.more && queue.rows.len() < PAGE);
+        let found = state.queues.iter_mut().find(|(_, queue)| queue.more && queue.rows.len() < ENOUGH);
         found.map(|(key, queue)| {
             queue.again = false;
             (key.clone(), queue.last)
@@ -192,17 +192,15 @@ impl Outbox {
     }
 
     /// Takes in a page that was read after `after`.
-    fn read(&self, key: &Key, after: i64, rows: Vec<OutboxRow>) {
+    fn read(&self, key: &Key, after: i64, page: Page) {
         let mut state = self.lock();
         let Some(queue) = state.queues.get_mut(key).filter(|queue| queue.last == after) else { return };
-        if rows.len() < PAGE && !queue.again {
+        if !page.more && !queue.again {
             queue.more = false;
         }
-        if let Some(last) = rows.last() {
-            queue.last = last.sequence;
-        }
-        let count = rows.len();
-        queue.rows.extend(rows);
+        queue.last = page.last.unwrap_or(queue.last);
+        let count = page.rows.len();
+        queue.rows.extend(page.rows);
         state.waiting += count;
         drop(state);
         self.room.notify_waiters();
@@ -268,10 +266,10 @@ impl Drain {
 
     async fn turn(&self) -> Result<(), Error> {
         while let Some((key, after)) = self.outbox.unread() {
-            let rows = table::page(&self.tables, &key.0, key.1, after, PAGE).await?;
-            let full = rows.len() == PAGE;
-            self.outbox.read(&key, after, rows);
-            if full {
+            let page = table::page(&self.tables, &key.0, key.1, after).await?;
+            let more = page.more;
+            self.outbox.read(&key, after, page);
+            if more {
                 break;
             }
         }
@@ -298,7 +296,7 @@ impl Drain {
 
     /// Waits for work; meanwhile deletes what the log has, if no batch did.
     async fn rest(&self) -> Result<(), Error> {
-        if self.outbox.acknowledged().is_empty() {
+        if self.outbox.acknowledged(|_| true).is_empty() {
             self.outbox.work.notified().await;
             return Ok(());
         }
@@ -310,7 +308,7 @@ impl Drain {
 
     /// Deletes what the log has.
     pub(crate) async fn tidy(&self) -> Result<(), Error> {
-        let acknowledged = self.outbox.acknowledged();
+        let acknowledged = self.outbox.acknowledged(|_| true);
         if acknowledged.is_empty() {
             return Ok(());
         }

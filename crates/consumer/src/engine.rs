@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use elate_domain::{Clock, Offset, Partition, SourceId};
-use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
+use crate::ahead::Ahead;
 use crate::backoff::Backoff;
 use crate::consumer::Status;
 use crate::drain::Outbox;
@@ -22,15 +22,14 @@ use crate::slice::Slice;
 use crate::slot::Slot;
 use crate::source::{Followed, LogError};
 use crate::tables::{Tables, progress};
+use crate::workers::{Report, Reports, Worker};
 use crate::working::Cache;
 use crate::{Error, Held, LogSource, Settings};
 
 /// Looks at the head that must agree before the loop says that the log has lost records: a replica may lag.
 const HEAD_LOOKS: u32 = 5;
 
-type Stream = BoxStream<'static, Result<Followed, LogError>>;
-
-/// The loop of one service in one process.
+/// A worker of one service in one process.
 pub(crate) struct Engine<P: Processor> {
     pub(crate) processor: Arc<P>,
     pub(crate) store: Arc<dyn ProcessorStore<P::Row>>,
@@ -45,10 +44,11 @@ pub(crate) struct Engine<P: Processor> {
     pub(crate) source: SourceId,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Metrics,
-    pub(crate) status: watch::Sender<Status>,
+    pub(crate) worker: Worker,
+    pub(crate) reports: Arc<Reports>,
     pub(crate) cache: Cache<P::State>,
     pub(crate) slots: BTreeMap<Partition, Slot<P::PartitionState>>,
-    pub(crate) stream: Option<Stream>,
+    pub(crate) stream: Option<Ahead>,
     pub(crate) failures: u32,
 }
 
@@ -61,6 +61,11 @@ impl<P: Processor> Engine<P> {
                 Ok(()) => {
                     backoff.reset();
                     self.failures = 0;
+                }
+                // The services that this one stands on may stop before it has seen that it shall.
+                Err(error) if stop.is_cancelled() && !error.is_fatal() => {
+                    debug!(%error, "turn failed while stopping");
+                    return Ok(());
                 }
                 Err(error) => {
                     self.failures += 1;
@@ -125,7 +130,8 @@ impl<P: Processor> Engine<P> {
 
     /// Gives back what is above the share.
     async fn give_back(&mut self) -> Result<(), Error> {
-        let surplus = self.leases.surplus();
+        let mut surplus = self.leases.surplus();
+        surplus.retain(|partition| self.worker.takes(*partition));
         if surplus.is_empty() {
             return Ok(());
         }
@@ -154,7 +160,7 @@ impl<P: Processor> Engine<P> {
         gone.into_iter().for_each(|partition| self.drop_slot(partition));
         let new: Vec<_> = holdings
             .iter()
-            .filter(|(partition, _)| !self.slots.contains_key(partition))
+            .filter(|(partition, _)| self.worker.takes(**partition) && !self.slots.contains_key(partition))
             .map(|(&partition, &epoch)| Held { partition, epoch })
             .collect();
         if new.is_empty() {
@@ -185,7 +191,7 @@ impl<P: Processor> Engine<P> {
         }
         let from: Vec<(Partition, Offset)> =
             self.slots.values().map(|slot| (slot.partition(), slot.followed)).collect();
-        self.stream = Some(self.log.follow(from, &shape.generation).await?);
+        self.stream = Some(Ahead::new(self.log.follow(from, &shape.generation).await?));
         Ok(())
     }
 
@@ -255,9 +261,9 @@ impl<P: Processor> Engine<P> {
             behind += records;
             self.metrics.lag(slot.partition(), records, seconds);
         }
-        self.metrics.partitions(self.slots.len());
         let status = Status { partitions: self.slots.len(), behind, failures: self.failures };
-        self.status.send_if_modified(|known| std::mem::replace(known, status) != status);
+        let total = self.reports.take(self.worker, Report { status, cached: self.cache.len() });
+        self.metrics.all_workers(total);
     }
 
     /// A partition whose history is being replayed; it comes before everything else.

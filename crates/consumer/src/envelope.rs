@@ -162,7 +162,12 @@ pub(crate) struct Replay {
 
 /// MessagePack with field names, so that fields can be added.
 pub(crate) fn encode<T: Serialize>(what: &'static str, value: &T) -> Result<Vec<u8>, Error> {
-    rmp_serde::to_vec_named(value).map_err(|error| Error::Encode { what, reason: error.to_string() })
+    // Large enough for most states: growing it costs more than the encoding.
+    let mut bytes = Vec::with_capacity(4_096);
+    rmp_serde::encode::write_named(&mut bytes, value)
+        .map_err(|error| Error::Encode { what, reason: error.to_string() })?;
+    bytes.shrink_to_fit();
+    Ok(bytes)
 }
 
 /// Reads what [`encode`] wrote.

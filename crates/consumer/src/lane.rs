@@ -99,7 +99,7 @@ impl Lane {
                 rows.push(self.row(partition, numbers.generation, sequence, event));
             }
         }
-        crate::tables::outbox::insert(tx, rows.clone()).await?;
+        crate::tables::outbox::insert(tx, &rows).await?;
         Ok(Appended(rows))
     }
 

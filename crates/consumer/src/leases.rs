@@ -101,6 +101,8 @@ impl Leases {
         let surplus = after.iter().rev().take(after.len().saturating_sub(share));
         *self.lock() = surplus.map(|held| held.partition).collect();
         if after.len() > share {
+            // Workers that are waiting now, and one that is about to; all others look before they wait.
+            self.called.notify_waiters();
             self.called.notify_one();
         }
         if after != before {

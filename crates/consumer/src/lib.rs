@@ -13,7 +13,8 @@
 //! # How one turn goes
 //!
 //! 1. Leases: a row a partition with owner, epoch and expiry by the database's clock ([`Ownership`] tells which).
-//! 2. Records and marks come from the [`LogSource`]; one micro-batch covers all partitions held.
+//! 2. Records and marks come from the [`LogSource`]; one micro-batch covers all partitions of a worker. A process has several
+//!    workers, each with a part of its partitions.
 //! 3. The states that it touches are loaded with one query, or are in the cache.
 //! 4. Steps run. Timers due at or before a record's log time fire before it, in order of (deadline, customer, key);
 //!    marks fire timers while nothing happens.
@@ -37,6 +38,7 @@
 //! None of these reaches [`Processor::step`]. A step that fails (or panics) twice, alone, goes to the dead letters;
 //! its customer is set aside until a redrive, and the partition goes on.
 
+mod ahead;
 mod backoff;
 mod batch;
 mod commit;
@@ -67,6 +69,7 @@ mod slot;
 pub mod source;
 mod step;
 mod tables;
+mod workers;
 mod working;
 
 pub use consumer::{Builder, Consumer, Status, member_name};

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use elate_domain::Partition;
 
+use crate::workers::Report;
+
 elate_telemetry::metrics! {
     /// Records that the partition is behind the head of the log.
     LAG_RECORDS: Gauge("elate_consumer_lag_records", Count, ["service", "partition"]);
@@ -52,7 +54,6 @@ pub(crate) struct Committed {
     pub(crate) skipped: u64,
     pub(crate) timers: u64,
     pub(crate) dead: usize,
-    pub(crate) cached: usize,
     pub(crate) commit: Duration,
     pub(crate) turn: Duration,
 }
@@ -75,7 +76,6 @@ impl Metrics {
         BATCH.histogram(service).record(figures.records as f64);
         COMMIT.histogram(service).record(figures.commit.as_secs_f64());
         TURN.histogram(service).record(figures.turn.as_secs_f64());
-        CACHED.gauge(service).set(figures.cached as f64);
     }
 
     pub(crate) fn held(&self, reason: &'static str) {
@@ -95,8 +95,9 @@ impl Metrics {
         FAILURES.counter(&self.labels()).increment(1);
     }
 
-    pub(crate) fn partitions(&self, count: usize) {
-        PARTITIONS.gauge(&self.labels()).set(count as f64);
+    pub(crate) fn all_workers(&self, total: Report) {
+        PARTITIONS.gauge(&self.labels()).set(total.status.partitions as f64);
+        CACHED.gauge(&self.labels()).set(total.cached as f64);
     }
 
     pub(crate) fn lag(&self, partition: Partition, records: u64, seconds: f64) {

@@ -5,7 +5,7 @@ use sea_orm_migration::sea_orm::DbBackend;
 
 /// The loop's migrations, in order.
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(First)]
+    vec![Box::new(First), Box::new(Stretches)]
 }
 
 /// Leases with progress, states, outbox, dead letters.
@@ -124,3 +124,42 @@ const TABLES: [&str; 10] = [
         PRIMARY KEY (workspace, customer, message_id)
     )",
 ];
+
+/// The outbox gets a row for what a transaction puts on its way, instead of one for each record.
+struct Stretches;
+
+impl MigrationName for Stretches {
+    fn name(&self) -> &str {
+        "m20261122_000001_consumer_outbox_stretches"
+    }
+}
+
+#[async_trait::async_trait]
+#[allow(elided_lifetimes_in_paths, reason = "the trait spells its lifetimes so")]
+impl MigrationTrait for Stretches {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let connection = manager.get_connection();
+        let bytes = match manager.get_database_backend() {
+            DbBackend::Sqlite => "BLOB",
+            _ => "BYTEA",
+        };
+        connection.execute_unprepared("ALTER TABLE consumer_outbox RENAME TO consumer_outbox_record").await?;
+        let table = format!(
+            "CREATE TABLE consumer_outbox (
+                lane TEXT NOT NULL,
+                partition BIGINT NOT NULL,
+                last_sequence BIGINT NOT NULL,
+                stretch {bytes} NOT NULL,
+                PRIMARY KEY (lane, partition, last_sequence)
+            )"
+        );
+        connection.execute_unprepared(&table).await?;
+        crate::tables::outbox::convert(connection).await?;
+        connection.execute_unprepared("DROP TABLE consumer_outbox_record").await?;
+        Ok(())
+    }
+
+    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
+        Err(DbErr::Migration("the outbox can't go back to a row a record".to_owned()))
+    }
+}

@@ -14,7 +14,10 @@ pub struct Settings {
     /// stand still for at most this long.
     #[schemars(with = "String")]
     pub lease: HumanDuration,
-    /// Records in one micro-batch at the most.
+    /// Loops side by side in this process, each with a part of its partitions: while one waits for its commit, another
+    /// goes on.
+    pub workers: usize,
+    /// Records in one micro-batch of a worker at the most.
     pub batch_records: usize,
     /// Bytes of encoded records in one micro-batch, roughly.
     pub batch_bytes: usize,
@@ -50,8 +53,9 @@ impl Default for Settings {
         let span = |millis| HumanDuration(Duration::from_millis(millis));
         Self {
             lease: span(10_000),
-            batch_records: 4_096,
-            batch_bytes: 8 << 20,
+            workers: 2,
+            batch_records: 16_384,
+            batch_bytes: 16 << 20,
             batch_timers: 4_096,
             cache_customers: 200_000,
             cache_bytes: 128 << 20,

@@ -136,7 +136,8 @@ impl<PS> Slot<PS> {
         if !self.has_work() {
             return None;
         }
-        let (mut items, mut size, mut alone) = (Vec::new(), 0, false);
+        let mut items = Vec::with_capacity(records.min(self.queue.len()));
+        let (mut size, mut alone) = (0, false);
         while items.len() < records && (items.is_empty() || size < bytes) {
             let Some(item) = self.queue.front() else { break };
             let concern =

@@ -156,8 +156,11 @@ impl Rows {
         table: &str,
         conflict: Conflict,
     ) -> Result<u64, Error> {
-        let statement = self.insert_text(table, conflict);
-        self.execute(connection, &statement).await
+        let mut touched = 0;
+        for statement in self.inserts(connection.get_database_backend(), table, conflict, "") {
+            touched += connection.execute_raw(statement).await?.rows_affected();
+        }
+        Ok(touched)
     }
 
     /// The same, answering the columns `returning` of the rows that were inserted or changed.
@@ -168,18 +171,32 @@ impl Rows {
         conflict: Conflict,
         returning: &str,
     ) -> Result<Vec<QueryResult>, Error> {
-        let statement = format!("{} RETURNING {returning}", self.insert_text(table, conflict));
-        self.query(connection, &statement).await
+        let mut found = Vec::new();
+        let returning = format!(" RETURNING {returning}");
+        for statement in self.inserts(connection.get_database_backend(), table, conflict, &returning) {
+            found.extend(connection.query_all_raw(statement).await?);
+        }
+        Ok(found)
     }
 
-    fn insert_text(&self, table: &str, conflict: Conflict) -> String {
+    fn inserts(self, backend: DbBackend, table: &str, conflict: Conflict, tail: &str) -> Vec<Statement> {
+        if self.is_empty() {
+            return Vec::new();
+        }
         let names = self.names().join(", ");
-        // SQLite would take the ON of ON CONFLICT for a join's without the WHERE.
-        let insert = format!("INSERT INTO {table} ({names}) SELECT {names} FROM v WHERE true");
-        match conflict {
-            Conflict::Fail => insert,
-            Conflict::Ignore => format!("{insert} ON CONFLICT DO NOTHING"),
-            Conflict::Do(action) => format!("{insert} ON CONFLICT {action}"),
+        let conflict = match conflict {
+            Conflict::Fail => String::new(),
+            Conflict::Ignore => " ON CONFLICT DO NOTHING".to_owned(),
+            Conflict::Do(action) => format!(" ON CONFLICT {action}"),
+        };
+        match backend {
+            // Not by way of `v`: SQLite would put every row into a table of its own before it inserts it.
+            DbBackend::Sqlite => {
+                self.sqlite(|values| format!("INSERT INTO {table} ({names}) VALUES {values}{conflict}{tail}"))
+            }
+            _ => vec![self.postgres(&format!(
+                "INSERT INTO {table} ({names}) SELECT {names} FROM v WHERE true{conflict}{tail}"
+            ))],
         }
     }
 
@@ -192,7 +209,10 @@ impl Rows {
             return Vec::new();
         }
         match backend {
-            DbBackend::Sqlite => self.sqlite(statement),
+            DbBackend::Sqlite => {
+                let names = self.names().join(", ");
+                self.sqlite(|values| format!("WITH v({names}) AS (VALUES {values}) {statement}"))
+            }
             _ => vec![self.postgres(statement)],
         }
     }
@@ -228,9 +248,10 @@ impl Rows {
         Statement::from_sql_and_values(DbBackend::Postgres, text, arrays)
     }
 
-    fn sqlite(self, statement: &str) -> Vec<Statement> {
+    /// Statements of whole chunks of the rows; `text` makes one of the list of its values.
+    fn sqlite(self, text: impl Fn(&str) -> String) -> Vec<Statement> {
         let most = (SQLITE_MAX_VALUES / self.columns.len().max(1)).min(SQLITE_MAX_ROWS);
-        let (names, total, width) = (self.names().join(", "), self.len(), self.columns.len());
+        let (total, width) = (self.len(), self.columns.len());
         let mut columns: Vec<_> = self.columns.into_iter().map(Named::into_values).collect();
         let row = format!("({})", vec!["?"; width].join(","));
         let mut statements = Vec::new();
@@ -239,8 +260,7 @@ impl Rows {
             let rows = power_of_two_up_to(left.min(most));
             let values = (0..rows * width).map(|i| columns[i % width].next().unwrap_or(Value::BigInt(None)));
             let values: Vec<Value> = values.collect();
-            let text =
-                format!("WITH v({names}) AS (VALUES {}) {statement}", vec![row.as_str(); rows].join(","));
+            let text = text(&vec![row.as_str(); rows].join(","));
             statements.push(Statement::from_sql_and_values(DbBackend::Sqlite, text, values));
             left -= rows;
         }

@@ -16,6 +16,7 @@ mod bad_input;
 mod duplicates;
 mod erase;
 mod reach;
+mod replay;
 mod restart;
 mod story;
 mod tenancy;
@@ -56,6 +57,7 @@ async fn run(topology: Topology) {
         ("malformed messages are refused", Box::pin(bad_input::malformed_messages(&system))),
         ("broken manifests are refused", Box::pin(bad_input::broken_manifests(&system))),
         ("hostile webhooks are refused", Box::pin(bad_input::hostile_webhooks(&system))),
+        ("definitions look back", Box::pin(replay::definitions_look_back(&system))),
         ("a customer is erased", Box::pin(erase::a_customer_is_erased(&system))),
         ("health, reflection, gRPC-Web", Box::pin(wire::standard_services(&system))),
     ];
