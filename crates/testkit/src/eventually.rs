@@ -62,12 +62,14 @@ where
     let caller = std::panic::Location::caller();
     async move {
         let deadline = Instant::now() + within;
+        let mut reason = "no answer at all".to_owned();
         loop {
-            let reason = match timeout_at(deadline, look()).await.map(Outcome::settle) {
+            match timeout_at(deadline, look()).await.map(Outcome::settle) {
                 Ok(Ok(value)) => return value,
-                Ok(Err(reason)) => reason,
-                Err(_elapsed) => "no answer at all".to_owned(),
-            };
+                Ok(Err(said)) => reason = said,
+                // The last look is cut off as a rule: what the one before it said is of more use.
+                Err(_elapsed) => {}
+            }
             // Looked at last, so that a look that is ready at the deadline still counts.
             assert!(Instant::now() < deadline, "not within {within:?} (asked at {caller}): {reason}");
             sleep(PAUSE).await;

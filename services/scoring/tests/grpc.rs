@@ -247,7 +247,7 @@ async fn reports_and_feedback_are_of_one_workspace() {
         shop.put(*customer, EventType::Track, "Survey Answered", 2 * DAY, RawJson::of(&answer));
     }
     until_listed(&client, 3).await;
-    let (from_time, to_time) = (at(0), at(10 * DAY));
+    let (from_time, to_time) = (at(0), at(11 * DAY));
     let report = GetReportRequest { from_time, to_time, group_by: GroupBy::Touchpoint.into() };
     let found = eventually(WITHIN, || {
         let mut client = client.clone();
