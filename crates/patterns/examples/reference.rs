@@ -4,7 +4,7 @@
 //! Time jumps from event to event, as it did when the expected results were made; that the engine's own, steady
 //! clock gives the same is shown by the tests.
 //!
-//! `cargo run -p elate-patterns --example reference -- DATA`
+//! `cargo run -p elate-patterns --example patterns-reference -- DATA`
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,

@@ -10,7 +10,8 @@ use elate_domain::{
     Record, SourceId, Timestamp, WorkspaceId,
 };
 use elate_events::app::{App, Settings};
-use elate_events::model::definitions::{Change, ManifestChange, Plan};
+use elate_events::model::catalog::SeenProperty;
+use elate_events::model::definitions::{Change, Fit, ManifestChange, Plan};
 use elate_events::model::message::{Batch, Message, Outcome};
 use elate_events::ports::Manifests;
 use elate_events::store::Migrator;
@@ -56,6 +57,10 @@ impl Manifests for PlainManifests {
         }
         let event_names = vec!["Never Seen".to_owned()];
         Ok(Plan { manifests: all.into_values().collect(), changes, warnings: Vec::new(), event_names })
+    }
+
+    fn fit(&self, _: &Plan, _: &[SeenProperty]) -> Fit {
+        Fit::default()
     }
 
     fn render(&self, manifest: &serde_json::Value) -> String {

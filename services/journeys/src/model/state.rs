@@ -32,10 +32,6 @@ pub mod limits {
     pub const ENTRIES: usize = 64;
     /// Correlation keys with partial matches, for each pattern.
     pub const PATTERN_KEYS: usize = 64;
-    /// Partial matches for each pattern and key.
-    pub const PARTIAL_MATCHES: u32 = 32;
-    /// Events held by the partial matches of a pattern and key.
-    pub const CAPTURES: u32 = 128;
     /// Steps that an instance may take in all; a play that loops through its own events ends here.
     pub const STEPS: u32 = 500;
 }
