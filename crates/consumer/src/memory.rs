@@ -61,21 +61,19 @@ impl MemoryLog {
     /// Takes an outside event to its customer's partition (or, for [`CustomerId::NONE`], to every one). Answers where
     /// it stands (in the last partition).
     pub fn put(&self, event: Event) -> (Partition, Offset) {
-        let mut state = self.lock();
-        let count = state.partitions.len() as u32;
-        let place = if event.customer.is_none() {
-            let mut last = (Partition(0), Offset::START);
-            for partition in 0..count {
-                last = state.append(Partition(partition), &event);
-            }
-            last
-        } else {
-            let partition = event.customer.partition(count);
-            state.append(partition, &event)
-        };
-        drop(state);
+        let place = self.lock().put(&event);
         self.tell();
         place
+    }
+
+    /// Takes several outside events at once: what services append stands before or after them all.
+    pub fn put_all(&self, events: impl IntoIterator<Item = Event>) {
+        let mut state = self.lock();
+        events.into_iter().for_each(|event| {
+            state.put(&event);
+        });
+        drop(state);
+        self.tell();
     }
 
     /// Moves log time forward; followers get marks.
@@ -112,6 +110,15 @@ impl MemoryLog {
 }
 
 impl State {
+    fn put(&mut self, event: &Event) -> (Partition, Offset) {
+        let count = self.partitions.len() as u32;
+        if !event.customer.is_none() {
+            return self.append(event.customer.partition(count), event);
+        }
+        let places = (0..count).map(|partition| self.append(Partition(partition), event));
+        places.last().unwrap_or((Partition(0), Offset::START))
+    }
+
     fn append(&mut self, partition: Partition, event: &Event) -> (Partition, Offset) {
         let now = self.now;
         let Some(records) = self.partitions.get_mut(partition.0 as usize) else {

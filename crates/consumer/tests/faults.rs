@@ -79,6 +79,21 @@ fn at(phase: usize) -> Timestamp {
     T0.plus_millis(phase as i64 * 10 * MINUTE)
 }
 
+/// A phase in stretches, each of which is settled before the next. An erasure begins one: what a customer's past still had
+/// on its way to the log goes with it, and how much that is depends on the moment.
+fn stretches(phase: &Phase) -> Vec<&[Event]> {
+    let cuts = phase.iter().enumerate().filter(|(_, event)| event.name.as_ref() == name::ERASED);
+    let mut rest = phase.as_slice();
+    let mut stretches = Vec::new();
+    for (at, _) in cuts {
+        let (before, after) = rest.split_at(at - (phase.len() - rest.len()));
+        stretches.push(before);
+        rest = after;
+    }
+    stretches.push(rest);
+    stretches
+}
+
 async fn play(fixture: &Fixture, phases: &[Phase], chaos: Option<Arc<Chaos>>) -> Picture {
     let log = MemoryLog::new(3, T0);
     let shop = Arc::new(Shop::default());
@@ -97,19 +112,19 @@ async fn play(fixture: &Fixture, phases: &[Phase], chaos: Option<Arc<Chaos>>) ->
     let mut running = start();
     for (n, phase) in phases.iter().enumerate() {
         log.advance(at(n));
-        for event in phase {
-            log.put(event.clone());
-        }
-        loop {
-            let Some(chaos) = &chaos else {
-                fixture.settled(&log, at(n)).await;
-                break;
-            };
-            tokio::select! {
-                () = fixture.settled(&log, at(n)) => break,
-                () = chaos.crash.notified() => {
-                    running.kill().await;
-                    running = start();
+        for events in stretches(phase) {
+            log.put_all(events.iter().cloned());
+            loop {
+                let Some(chaos) = &chaos else {
+                    fixture.settled(&log, at(n)).await;
+                    break;
+                };
+                tokio::select! {
+                    () = fixture.settled(&log, at(n)) => break,
+                    () = chaos.crash.notified() => {
+                        running.kill().await;
+                        running = start();
+                    }
                 }
             }
         }

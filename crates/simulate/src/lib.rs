@@ -18,7 +18,7 @@
 //! Log time is a line's `receivedAt`, or else its own time. Lines are taken in order of log time, equal ones in order of
 //! the file. Before a line, every timer that is due at or before its log time fires, the earliest first. What a service
 //! says is appended at once, before anything else happens: at the log time of the record, or the deadline, that it
-//! follows from. After the last line log time runs on for as long as [`Options::settle`] says.
+//! follows from. After the last line log time runs on for as long as [`Options::settle_millis`] says.
 //!
 //! # Partitions
 //!
