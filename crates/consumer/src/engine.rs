@@ -18,6 +18,7 @@ use crate::leases::Leases;
 use crate::metrics::Metrics;
 use crate::ownership::Holdings;
 use crate::processor::{Processor, ProcessorStore};
+use crate::run::is_of_concern;
 use crate::slice::Slice;
 use crate::slot::Slot;
 use crate::source::{Followed, LogError};
@@ -230,9 +231,10 @@ impl<P: Processor> Engine<P> {
 
     fn take_in(&mut self, followed: Followed) -> Result<usize, Error> {
         let mut bytes = 0;
+        let processor = Arc::clone(&self.processor);
         for batch in followed.batches {
             if let Some(slot) = self.slots.get_mut(&batch.partition) {
-                bytes += slot.follow(batch)?;
+                bytes += slot.follow(batch, |record| is_of_concern(processor.as_ref(), record))?;
             }
         }
         for mark in followed.marks {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use elate_domain::{CustomerId, Event, RawJson, Record, Timestamp, WorkspaceId};
+use elate_domain::{CustomerId, Event, EventType, RawJson, Record, Timestamp, WorkspaceId};
 use elate_storage::Transaction;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -58,9 +58,9 @@ pub trait Processor: Send + Sync + 'static {
         effects: &mut Effects<Self::Row>,
     ) -> Result<(), StepError>;
 
-    /// Whether [`Processor::step`] needs such an event at all. What nobody wants moves the offset and loads no state.
-    /// Must depend on the event alone, and never changes for events of the past.
-    fn wants(&self, _event: &Event) -> bool {
+    /// Whether [`Processor::step`] needs events of this type and name at all. What nobody wants moves the offset, and is not
+    /// even decoded. Must never change for events of the past.
+    fn wants(&self, _event_type: EventType, _name: &str) -> bool {
         true
     }
 

@@ -79,6 +79,8 @@ impl<P: Processor> Engine<P> {
         generation: &str,
     ) -> Result<Vec<Item>, Error> {
         let (mut items, mut bytes, mut at) = (Vec::new(), 0, replay.at);
+        let processor = Arc::clone(&self.processor);
+        let wanted = |record: &[u8]| crate::run::is_of_concern(processor.as_ref(), record);
         let mut stream = self.log.follow(vec![(partition, at)], generation).await?;
         while at.next() < replay.until
             && items.len() < self.settings.batch_records
@@ -86,7 +88,7 @@ impl<P: Processor> Engine<P> {
         {
             let Some(followed) = stream.next().await else { break };
             for batch in followed?.batches {
-                for item in crate::slot::items(batch) {
+                for item in crate::slot::items(batch, wanted) {
                     if item.record.offset == at.next() && item.record.offset < replay.until {
                         at = item.record.offset;
                         bytes += item.size;

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use elate_domain::{CustomerId, Event, Offset, Partition, Record, Timestamp, WorkspaceId, system::name};
+use elate_domain::{
+    CustomerId, Event, EventType, Offset, Partition, Record, Timestamp, WorkspaceId, system::name,
+};
 
 use crate::Error;
 use crate::emission::Origin;
@@ -53,7 +55,18 @@ pub(crate) fn concern<P: Processor>(processor: &P, event: &Event) -> Concern {
             _ => {}
         }
     }
-    if processor.wants(event) { Concern::Step } else { Concern::Nobody }
+    if processor.wants(event.event_type, &event.name) { Concern::Step } else { Concern::Nobody }
+}
+
+/// Whether a stored record must be decoded. What does not concern anybody here only keeps its place.
+pub(crate) fn is_of_concern<P: Processor>(processor: &P, record: &[u8]) -> bool {
+    let Some(front) = elate_proto::record::front(record) else { return true };
+    let is_loops = front.event_type == EventType::System
+        && matches!(
+            front.name,
+            name::MERGED_AWAY | name::STATE_MOVED | name::ERASED | name::REDRIVE | name::ERASURE_RECEIPT
+        );
+    is_loops || processor.wants(front.event_type, front.name)
 }
 
 impl Concern {

@@ -81,7 +81,11 @@ impl<PS> Slot<PS> {
     }
 
     /// Takes in followed records; what is known already is passed over. Answers how many bytes are new.
-    pub(crate) fn follow(&mut self, batch: Batch) -> Result<usize, LogError> {
+    pub(crate) fn follow(
+        &mut self,
+        batch: Batch,
+        is_of_concern: impl Fn(&[u8]) -> bool,
+    ) -> Result<usize, LogError> {
         if batch.first_offset > self.followed.next() {
             return Err(LogError::Malformed {
                 reason: format!(
@@ -91,7 +95,7 @@ impl<PS> Slot<PS> {
             });
         }
         let mut bytes = 0;
-        for item in items(batch) {
+        for item in items(batch, is_of_concern) {
             if item.record.offset > self.followed {
                 self.followed = item.record.offset;
                 bytes += item.size;
@@ -211,14 +215,15 @@ impl<PS> Slot<PS> {
     }
 }
 
-/// The records of a batch, decoded.
-pub(crate) fn items(batch: Batch) -> impl Iterator<Item = Item> {
+/// The records of a batch, decoded where they are of concern.
+pub(crate) fn items(batch: Batch, is_of_concern: impl Fn(&[u8]) -> bool) -> impl Iterator<Item = Item> {
     let Batch { partition, first_offset, received_at, records } = batch;
     (first_offset.0..).map(Offset).zip(records).map(move |(offset, encoded)| {
         let size = encoded.len();
-        let (event, broken) = match elate_proto::record::decode(encoded) {
-            Ok(event) => (event, None),
-            Err(error) => (None, Some(error.to_string())),
+        let (event, broken) = match is_of_concern(&encoded).then(|| elate_proto::record::decode(encoded)) {
+            Some(Ok(event)) => (event, None),
+            Some(Err(error)) => (None, Some(error.to_string())),
+            None => (None, None),
         };
         Item { record: Record { partition, offset, received_at, event }, broken, size }
     })

@@ -44,6 +44,57 @@ pub fn decode(bytes: Bytes) -> Result<Option<Event>, DecodeError> {
     from_proto(pb::Record::decode(bytes)?)
 }
 
+/// What stands at the front of a customer's record: enough to tell who needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Front<'a> {
+    /// The kind.
+    pub event_type: EventType,
+    /// The name; empty where the event has none.
+    pub name: &'a str,
+}
+
+/// Looks at the front of a stored record without decoding the rest. `None` where only decoding can tell what it is: a record
+/// of a whole partition, a tombstone, damage.
+pub fn front(record: &[u8]) -> Option<Front<'_>> {
+    let (mut rest, mut event_type, mut is_customers) = (record, None, false);
+    // The encoder writes fields in the order of their numbers, and leaves out those that are empty.
+    loop {
+        let (tag, mut after) = rest.split_first().map_or((0, rest), |(tag, after)| (*tag, after));
+        let is_value = matches!(tag, WORKSPACE | CUSTOMER | SOURCE | MESSAGE | TYPE | NAME);
+        if !is_value || tag == NAME {
+            let name = if tag == NAME { text(&mut after)? } else { "" };
+            return is_customers.then_some(Front { event_type: event_type?, name });
+        }
+        if tag == TYPE {
+            let number = prost::encoding::decode_varint(&mut after).ok()?;
+            event_type = event_type_from_proto(i32::try_from(number).ok()?);
+        } else {
+            let value = bytes(&mut after)?;
+            is_customers |= tag == CUSTOMER && value.len() == 16;
+        }
+        rest = after;
+    }
+}
+
+// Tags of the first fields of `elate.events.v1.Record`: number and wire type.
+const WORKSPACE: u8 = 0x0a;
+const CUSTOMER: u8 = 0x12;
+const SOURCE: u8 = 0x1a;
+const MESSAGE: u8 = 0x22;
+const TYPE: u8 = 0x28;
+const NAME: u8 = 0x32;
+
+fn bytes<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = usize::try_from(prost::encoding::decode_varint(rest).ok()?).ok()?;
+    let (value, after) = rest.split_at_checked(length)?;
+    *rest = after;
+    Some(value)
+}
+
+fn text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
+    std::str::from_utf8(bytes(rest)?).ok()
+}
+
 /// Decodes all records of a batch.
 pub fn decode_batch(batch: pb::RecordBatch) -> Result<Vec<Record>, DecodeError> {
     let partition = Partition(batch.partition);
@@ -182,4 +233,57 @@ pub fn customer_from_bytes(bytes: &[u8]) -> Result<CustomerId, DecodeError> {
 
 fn non_empty(text: String) -> Option<String> {
     if text.is_empty() { None } else { Some(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(customer: CustomerId, event_type: EventType, name: &str) -> Event {
+        Event {
+            workspace: WorkspaceId::try_new("shop").unwrap(),
+            customer,
+            source: SourceId::try_new("web").unwrap(),
+            message_id: "m".repeat(100),
+            event_type,
+            name: name.into(),
+            user_id: Some("u".into()),
+            anonymous_id: None,
+            occurred_at: Timestamp(5),
+            properties: RawJson::default(),
+            traits: RawJson::default(),
+            context: RawJson::default(),
+            caused_by: None,
+            producer: None,
+            historical: false,
+            clamped: false,
+            conflicting: false,
+            trace_parent: None,
+        }
+    }
+
+    #[test]
+    fn the_front_agrees_with_the_codec() {
+        let customer = CustomerId(uuid::Uuid::from_u128(7));
+        let long = "n".repeat(300);
+        for (event_type, name) in
+            [(EventType::Track, "Seen"), (EventType::System, long.as_str()), (EventType::Identify, "")]
+        {
+            let record = encode(&event(customer, event_type, name));
+            assert_eq!(front(&record), Some(Front { event_type, name }));
+        }
+    }
+
+    #[test]
+    fn what_the_front_can_not_tell_is_decoded() {
+        let partition = encode(&event(CustomerId::NONE, EventType::System, "elate.pause.changed"));
+        assert_eq!(front(&partition), None);
+        assert_eq!(front(&tombstone(&WorkspaceId::try_new("shop").unwrap())), None);
+        let record = encode(&event(CustomerId(uuid::Uuid::from_u128(7)), EventType::Track, "Seen"));
+        for end in 0..record.len().min(130) {
+            // Cut off anywhere: never a panic, and never another name.
+            assert!(front(&record[..end]).is_none_or(|front| "Seen".starts_with(front.name)));
+        }
+        assert_eq!(front(&[0xff; 40]), None);
+    }
 }

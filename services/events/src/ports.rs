@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use elate_domain::system::{ImportMark, PauseChanged, PreferencesChanged};
 use elate_domain::{CustomerId, Event, Offset, Partition, SourceId, WorkspaceId};
 use futures::stream::BoxStream;
@@ -161,9 +162,9 @@ pub trait CustomerLog: Send + Sync {
         generation: &str,
     ) -> Result<BoxStream<'static, Result<elate_log::Item, elate_log::Error>>, Error>;
 
-    /// Appends service-emitted events; those with a producer sequence that is not above the last one are ignored.
+    /// Appends service-emitted events, each with its bytes as a record; those with a producer sequence that is not above the last one are ignored.
     /// Answers how many were appended.
-    async fn append(&self, events: Vec<Event>) -> Result<usize, Error>;
+    async fn append(&self, events: Vec<(Event, Bytes)>) -> Result<usize, Error>;
 
     /// The customer's own records in log order, up to and including an offset ([`Offset::START`]: all), a stored
     /// batch at a time. Tombstones are left out.

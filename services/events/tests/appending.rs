@@ -9,7 +9,7 @@ use elate_domain::{RawJson, Timestamp};
 use elate_events::app::Error;
 use elate_events::model::message::{Message, Outcome};
 use elate_testkit::eventually;
-use support::{accepted, batch, emitted, track, workspace, worlds, worlds_with};
+use support::{accepted, batch, emitted, encoded, track, workspace, worlds, worlds_with};
 
 fn with(message: Message, properties: &'static str) -> Message {
     Message { properties: properties.into(), ..message }
@@ -108,14 +108,14 @@ async fn a_producers_sequence_is_taken_once() {
         let customer = accepted(&world.send_one(track("m", "ann", "")).await);
         let log = world.app.customer_log();
         let event = |sequence| emitted(customer, "elate.moment.judged", sequence, RawJson::default());
-        assert_eq!(log.append(vec![event(1), event(2)]).await.unwrap(), 2);
-        assert_eq!(log.append(vec![event(1), event(2), event(3)]).await.unwrap(), 1);
+        assert_eq!(log.append(encoded([event(1), event(2)])).await.unwrap(), 2);
+        assert_eq!(log.append(encoded([event(1), event(2), event(3)])).await.unwrap(), 1);
         let mut rebuilt = event(1);
         rebuilt.producer.as_mut().unwrap().generation = 2;
-        assert_eq!(log.append(vec![rebuilt]).await.unwrap(), 1);
+        assert_eq!(log.append(encoded([rebuilt])).await.unwrap(), 1);
         let mut homeless = event(9);
         homeless.producer = None;
-        assert!(matches!(log.append(vec![homeless]).await, Err(Error::Invalid(_))));
+        assert!(matches!(log.append(encoded([homeless])).await, Err(Error::Invalid(_))));
         let read = log.read_customer(&workspace(), customer, elate_domain::Offset(3)).await.unwrap();
         let stored: Vec<_> = futures::TryStreamExt::try_collect::<Vec<_>>(read).await.unwrap().concat();
         assert_eq!(stored.iter().map(|s| s.offset.0).collect::<Vec<_>>(), [1, 2, 3], "{}", world.name);

@@ -11,7 +11,7 @@ use elate_events::app::Error;
 use elate_events::model::customer::{CustomerRef, TimelineQuery};
 use elate_events::model::message::{Message, Outcome};
 use elate_events::model::page::PageRequest;
-use support::{World, accepted, batch, emitted, track, workspace, worlds};
+use support::{World, accepted, batch, emitted, encoded, track, workspace, worlds};
 
 fn identify(id: &str, user: &str, traits: &'static str, at: i64) -> Message {
     Message {
@@ -209,7 +209,7 @@ async fn an_erased_customer_is_gone_and_stays_away() {
 async fn receipts(world: &World, erasure: &str, ann: CustomerId, visitor: CustomerId) {
     let (log, customers) = (world.app.customer_log(), world.app.customers());
     assert_eq!(
-        log.append(vec![emitted(ann, "elate.moment.judged", 1, RawJson::default())]).await.unwrap(),
+        log.append(encoded([emitted(ann, "elate.moment.judged", 1, RawJson::default())])).await.unwrap(),
         0
     );
     let mut sequence = 1;
@@ -219,7 +219,7 @@ async fn receipts(world: &World, erasure: &str, ann: CustomerId, visitor: Custom
             sequence += 1;
             let receipt = ErasureReceipt { erasure_id: erasure.into(), service: service.into(), purged: 2 };
             let event = emitted(customer, name::ERASURE_RECEIPT, sequence, RawJson::of(&receipt));
-            assert_eq!(log.append(vec![event]).await.unwrap(), 1);
+            assert_eq!(log.append(encoded([event])).await.unwrap(), 1);
         }
     }
     let done = customers.erasure(&workspace(), erasure).await.unwrap();

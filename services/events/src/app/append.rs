@@ -169,6 +169,14 @@ impl<'a> Plan<'a> {
     }
 
     fn add(&mut self, people: &mut Identities, draft: &Draft, kind: Kind) -> Result<Verdict, Error> {
+        if let (Target::Customer(customer), Some(encoded)) = (draft.target, &draft.encoded)
+            && self.stays(people, customer, &draft.event)
+        {
+            self.note_receipt(&draft.event);
+            let partition = customer.partition(self.core.log.partitions());
+            self.changes.entry(partition).or_default().records.push(encoded.clone());
+            return Ok(Verdict::Appended { message_id: draft.event.message_id.clone(), customer });
+        }
         let mut event = draft.event.clone();
         if let (Kind::Conflict, Some(print)) = (kind, draft.fingerprint) {
             event.message_id = conflicting_id(&event.message_id, print.content);
@@ -215,6 +223,12 @@ impl<'a> Plan<'a> {
             }
         }
         Ok(Verdict::Appended { message_id: event.message_id, customer: event.customer })
+    }
+
+    /// Whether an event that names its customer is appended to that one.
+    fn stays(&self, people: &Identities, customer: CustomerId, event: &Event) -> bool {
+        let moved = people.standings.get(&customer).is_some_and(|standing| standing.survivor != customer);
+        event.customer == customer && (!moved || identities::keeps_customer(&event.name))
     }
 
     fn push(&mut self, customer: CustomerId, event: &Event) {

@@ -84,7 +84,7 @@ pub(crate) fn request_draft<T: Serialize>(
     let key = fingerprint::key(seed, workspace.as_str(), own::SOURCE, &event.message_id);
     // Whatever the repeat says, the request was done.
     let fingerprint = (!request_id.is_empty()).then_some(Fingerprint { key, content: 0 });
-    Ok(Draft { event, target, fingerprint, previous_id: None })
+    Ok(Draft { event, target, fingerprint, previous_id: None, encoded: None })
 }
 
 impl App {

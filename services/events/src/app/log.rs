@@ -1,6 +1,7 @@
 //! The log as services see it.
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use elate_domain::{CustomerId, Event, Offset, Partition, WorkspaceId};
 use elate_log::{Item, Shape, Stored};
 use futures::stream::{self, BoxStream};
@@ -28,10 +29,10 @@ impl CustomerLog for App {
         Ok(self.core.log.follow(&after, generation).await?.boxed())
     }
 
-    async fn append(&self, events: Vec<Event>) -> Result<usize, Error> {
+    async fn append(&self, events: Vec<(Event, Bytes)>) -> Result<usize, Error> {
         let partitions = self.core.log.partitions();
         let mut drafts = Vec::with_capacity(events.len());
-        for (index, event) in events.into_iter().enumerate() {
+        for (index, (event, encoded)) in events.into_iter().enumerate() {
             let target = match &event.producer {
                 Some(_) if !event.customer.is_none() => Target::Customer(event.customer),
                 Some(producer) if producer.partition.0 < partitions => Target::Partition(producer.partition),
@@ -43,7 +44,8 @@ impl CustomerLog for App {
                 }
                 None => return Err(Error::field(format!("records[{index}].producer"), "is required")),
             };
-            drafts.push(Draft { event, target, fingerprint: None, previous_id: None });
+            let encoded = Some(encoded);
+            drafts.push(Draft { event, target, fingerprint: None, previous_id: None, encoded });
         }
         let Some(workspace) = drafts.first().map(|draft| draft.event.workspace.clone()) else { return Ok(0) };
         // What services emit is live even where it concerns history: others wait for it.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use elate_domain::{Event, FieldError, Offset, Partition, WorkspaceId};
 use elate_log::{Item, Stored};
 use elate_proto::events::v1 as pb;
@@ -115,14 +116,15 @@ fn answers(
     gathered.flat_map(futures::stream::iter)
 }
 
-fn events(records: Vec<bytes::Bytes>) -> Result<Vec<Event>, Invalid> {
+/// The records decoded, each with its bytes.
+fn events(records: Vec<Bytes>) -> Result<Vec<(Event, Bytes)>, Invalid> {
     let mut fields = Fields::new();
     let mut events = Vec::with_capacity(records.len());
     for (index, bytes) in records.into_iter().enumerate() {
         let field = format!("records[{index}]");
-        match record::decode(bytes) {
+        match record::decode(bytes.clone()) {
             Ok(Some(event)) if event.producer.is_none() => fields.add(field, "has no producer"),
-            Ok(Some(event)) => events.push(event),
+            Ok(Some(event)) => events.push((event, bytes)),
             Ok(None) => fields.add(field, "is a tombstone"),
             Err(error) => fields.add(field, error.to_string()),
         }
@@ -224,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_large_answer_is_cut_without_a_gap() {
-        let record = bytes::Bytes::from(vec![0_u8; 400_000]);
+        let record = Bytes::from(vec![0_u8; 400_000]);
         let batch =
             pb::RecordBatch { partition: 1, first_offset: 10, received_time_ms: 5, records: vec![record; 7] };
         let answer = pb::FollowPartitionsResponse {
@@ -238,7 +240,7 @@ mod tests {
                 assert_eq!((batch.partition, batch.first_offset, batch.received_time_ms), (1, next, 5));
                 next += batch.records.len() as u64;
             }
-            let bytes: usize = piece.batches.iter().flat_map(|b| &b.records).map(bytes::Bytes::len).sum();
+            let bytes: usize = piece.batches.iter().flat_map(|b| &b.records).map(Bytes::len).sum();
             assert!(bytes <= ANSWER_BYTES);
         }
         assert_eq!(next, 17);

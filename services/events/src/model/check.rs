@@ -82,7 +82,7 @@ pub fn check(
         conflicting: false,
         trace_parent: batch.trace_parent.clone(),
     };
-    Ok(Draft { event, target: Target::Ids, fingerprint, previous_id: message.previous_id })
+    Ok(Draft { event, target: Target::Ids, fingerprint, previous_id: message.previous_id, encoded: None })
 }
 
 fn check_size(message: &Message) -> Result<(), Refusal> {

@@ -1,5 +1,6 @@
 //! What is about to be appended.
 
+use bytes::Bytes;
 use elate_domain::{CustomerId, Event, Partition, WorkspaceId};
 
 use super::fingerprint::Fingerprint;
@@ -28,6 +29,8 @@ pub struct Draft {
     pub fingerprint: Option<Fingerprint>,
     /// For alias: the id that is given up.
     pub previous_id: Option<String>,
+    /// The event as a service of ours has encoded it: what is appended, if it stays with its customer.
+    pub encoded: Option<Bytes>,
 }
 
 impl Draft {

@@ -222,3 +222,8 @@ pub(crate) fn emitted(customer: CustomerId, name: &str, sequence: u64, propertie
         trace_parent: None,
     }
 }
+
+/// Events as a service appends them: each with its bytes.
+pub(crate) fn encoded(events: impl IntoIterator<Item = Event>) -> Vec<(Event, bytes::Bytes)> {
+    events.into_iter().map(|event| (event.clone(), record::encode(&event))).collect()
+}

@@ -119,11 +119,11 @@ impl Processor for Notifications {
         Ok(())
     }
 
-    fn wants(&self, event: &Event) -> bool {
-        match event.event_type {
+    fn wants(&self, event_type: EventType, name: &str) -> bool {
+        match event_type {
             EventType::Identify => true,
             EventType::System => matches!(
-                event.name.as_ref(),
+                name,
                 name::PREFERENCES_CHANGED
                     | name::NOTIFICATION_REQUESTED
                     | name::NOTIFICATION_CANCELLED

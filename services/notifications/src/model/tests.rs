@@ -118,7 +118,7 @@ impl World {
         let record = self.record(at);
         let mut effects = Effects::default();
         let input = Input::Record { record: &record, event: &event };
-        assert!(Notifications.wants(&event));
+        assert!(Notifications.wants(event.event_type, &event.name));
         Notifications.step(&self.partition, &mut self.state, input, &mut effects).unwrap();
         effects
     }
