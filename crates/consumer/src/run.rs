@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use elate_domain::{
     CustomerId, Event, EventType, Offset, Partition, Record, Timestamp, WorkspaceId, system::name,
 };
+use elate_proto::record::Front;
 
 use crate::Error;
 use crate::emission::Origin;
@@ -40,13 +41,29 @@ pub(crate) enum Concern {
     Nobody,
 }
 
-/// What `event` is to the service. Only our own records are more than data: an outside event may have any name.
+/// What `event` is to the service.
 pub(crate) fn concern<P: Processor>(processor: &P, event: &Event) -> Concern {
-    if event.customer.is_none() {
+    concern_of(processor, event.customer, event.event_type, &event.name)
+}
+
+/// Whether a stored record must be decoded. What does not concern anybody here only keeps its place.
+pub(crate) fn is_of_concern<P: Processor>(processor: &P, record: &[u8]) -> bool {
+    let Front { customer, kind, .. } = elate_proto::record::front(record);
+    kind.is_none_or(|(event_type, name)| concern_of(processor, customer, event_type, name) != Concern::Nobody)
+}
+
+/// Only our own records are more than data: an outside event may have any name.
+fn concern_of<P: Processor>(
+    processor: &P,
+    customer: CustomerId,
+    event_type: EventType,
+    name: &str,
+) -> Concern {
+    if customer.is_none() {
         return Concern::Partition;
     }
-    if event.is_system() {
-        match event.name.as_ref() {
+    if event_type == EventType::System {
+        match name {
             name::MERGED_AWAY => return Concern::MergedAway,
             name::STATE_MOVED => return Concern::StateMoved,
             name::ERASED => return Concern::Erased,
@@ -55,18 +72,7 @@ pub(crate) fn concern<P: Processor>(processor: &P, event: &Event) -> Concern {
             _ => {}
         }
     }
-    if processor.wants(event.event_type, &event.name) { Concern::Step } else { Concern::Nobody }
-}
-
-/// Whether a stored record must be decoded. What does not concern anybody here only keeps its place.
-pub(crate) fn is_of_concern<P: Processor>(processor: &P, record: &[u8]) -> bool {
-    let Some(front) = elate_proto::record::front(record) else { return true };
-    let is_loops = front.event_type == EventType::System
-        && matches!(
-            front.name,
-            name::MERGED_AWAY | name::STATE_MOVED | name::ERASED | name::REDRIVE | name::ERASURE_RECEIPT
-        );
-    is_loops || processor.wants(front.event_type, front.name)
+    if processor.wants(event_type, name) { Concern::Step } else { Concern::Nobody }
 }
 
 impl Concern {

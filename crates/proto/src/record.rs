@@ -44,33 +44,49 @@ pub fn decode(bytes: Bytes) -> Result<Option<Event>, DecodeError> {
     from_proto(pb::Record::decode(bytes)?)
 }
 
-/// What stands at the front of a customer's record: enough to tell who needs it.
+/// What stands at the front of a record: enough to tell whose it is and who needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Front<'a> {
-    /// The kind.
-    pub event_type: EventType,
-    /// The name; empty where the event has none.
-    pub name: &'a str,
+    /// The workspace; empty where the record can't be read.
+    pub workspace: &'a [u8],
+    /// The customer; none for tombstones, records about the partition, and damage.
+    pub customer: CustomerId,
+    /// The type and the name, which is empty where the event has none; `None` for tombstones and damage.
+    pub kind: Option<(EventType, &'a str)>,
 }
 
-/// Looks at the front of a stored record without decoding the rest. `None` where only decoding can tell what it is: a record
-/// of a whole partition, a tombstone, damage.
-pub fn front(record: &[u8]) -> Option<Front<'_>> {
-    let (mut rest, mut event_type, mut is_customers) = (record, None, false);
+/// Looks at the front of a stored record without decoding the rest, and without a copy.
+pub fn front(record: &[u8]) -> Front<'_> {
+    let mut front = Front { workspace: &[], customer: CustomerId::NONE, kind: None };
+    // Of a damaged record stands what was read before the damage.
+    let _whole = scan(record, &mut front);
+    front
+}
+
+/// `None` at the first damage.
+fn scan<'a>(mut rest: &'a [u8], front: &mut Front<'a>) -> Option<()> {
+    let mut event_type = None;
     // The encoder writes fields in the order of their numbers, and leaves out those that are empty.
     loop {
         let (tag, mut after) = rest.split_first().map_or((0, rest), |(tag, after)| (*tag, after));
-        let is_value = matches!(tag, WORKSPACE | CUSTOMER | SOURCE | MESSAGE | TYPE | NAME);
-        if !is_value || tag == NAME {
-            let name = if tag == NAME { text(&mut after)? } else { "" };
-            return is_customers.then_some(Front { event_type: event_type?, name });
-        }
-        if tag == TYPE {
-            let number = prost::encoding::decode_varint(&mut after).ok()?;
-            event_type = event_type_from_proto(i32::try_from(number).ok()?);
-        } else {
-            let value = bytes(&mut after)?;
-            is_customers |= tag == CUSTOMER && value.len() == 16;
+        match tag {
+            WORKSPACE => front.workspace = bytes(&mut after)?,
+            CUSTOMER => front.customer = customer_from_bytes(bytes(&mut after)?).ok()?,
+            SOURCE | MESSAGE => {
+                bytes(&mut after)?;
+            }
+            TYPE => {
+                let number = prost::encoding::decode_varint(&mut after).ok()?;
+                event_type = event_type_from_proto(i32::try_from(number).ok()?);
+            }
+            NAME => {
+                front.kind = Some((event_type?, std::str::from_utf8(bytes(&mut after)?).ok()?));
+                return Some(());
+            }
+            _ => {
+                front.kind = event_type.map(|event_type| (event_type, ""));
+                return Some(());
+            }
         }
         rest = after;
     }
@@ -89,10 +105,6 @@ fn bytes<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (value, after) = rest.split_at_checked(length)?;
     *rest = after;
     Some(value)
-}
-
-fn text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
-    std::str::from_utf8(bytes(rest)?).ok()
 }
 
 /// Decodes all records of a batch.
@@ -266,24 +278,32 @@ mod tests {
     fn the_front_agrees_with_the_codec() {
         let customer = CustomerId(uuid::Uuid::from_u128(7));
         let long = "n".repeat(300);
-        for (event_type, name) in
-            [(EventType::Track, "Seen"), (EventType::System, long.as_str()), (EventType::Identify, "")]
-        {
-            let record = encode(&event(customer, event_type, name));
-            assert_eq!(front(&record), Some(Front { event_type, name }));
+        for customer in [customer, CustomerId::NONE] {
+            for (event_type, name) in
+                [(EventType::Track, "Seen"), (EventType::System, long.as_str()), (EventType::Identify, "")]
+            {
+                let mut event = event(customer, event_type, name);
+                event.workspace = WorkspaceId::try_new(&"w".repeat(63)).unwrap();
+                let workspace = event.workspace.as_str().as_bytes();
+                assert_eq!(
+                    front(&encode(&event)),
+                    Front { workspace, customer, kind: Some((event_type, name)) }
+                );
+            }
         }
     }
 
     #[test]
-    fn what_the_front_can_not_tell_is_decoded() {
-        let partition = encode(&event(CustomerId::NONE, EventType::System, "elate.pause.changed"));
-        assert_eq!(front(&partition), None);
-        assert_eq!(front(&tombstone(&WorkspaceId::try_new("shop").unwrap())), None);
+    fn what_the_front_can_not_tell_is_left_open() {
+        let shop = WorkspaceId::try_new("shop").unwrap();
+        let none = Front { workspace: b"shop", customer: CustomerId::NONE, kind: None };
+        assert_eq!(front(&tombstone(&shop)), none);
         let record = encode(&event(CustomerId(uuid::Uuid::from_u128(7)), EventType::Track, "Seen"));
         for end in 0..record.len().min(130) {
             // Cut off anywhere: never a panic, and never another name.
-            assert!(front(&record[..end]).is_none_or(|front| "Seen".starts_with(front.name)));
+            assert!(front(&record[..end]).kind.is_none_or(|(_, name)| "Seen".starts_with(name)));
         }
-        assert_eq!(front(&[0xff; 40]), None);
+        assert_eq!(front(&[0xff; 40]).kind, None);
+        assert!(front(b"\x0a\xff").workspace.is_empty());
     }
 }

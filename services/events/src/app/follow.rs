@@ -7,12 +7,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use elate_domain::{CustomerId, Offset, Partition, WorkspaceId};
 use elate_log::{Follow, Item};
+use elate_proto::record::front;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
 use super::{Core, Error, customers as people, timeline};
 use crate::model::follow::{FollowedEntry, WorkspaceFollow};
-use crate::model::peek::peek;
 use crate::store::customers;
 
 /// Records of others after which the cursor is sent on its own.
@@ -125,7 +125,7 @@ impl State {
 
     fn take(&mut self, stored: elate_log::Stored) {
         self.cursor.offsets.insert(stored.partition, stored.offset);
-        let whose = peek(&stored.record);
+        let whose = front(&stored.record);
         let mine = whose.workspace == self.workspace.as_str().as_bytes()
             && self.customers.as_ref().is_none_or(|customers| customers.contains(&whose.customer));
         let entry = if mine { timeline::entry(&self.workspace, stored) } else { None };

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use elate_domain::{CustomerId, Offset, Partition};
 use elate_log::{Batch, Head};
+use elate_proto::record::front;
 use tracing::warn;
 
 use super::{Core, Error};
-use crate::model::peek::peek;
 use crate::store::timeline;
 
 /// How often the index is brought up to date.
@@ -82,7 +82,7 @@ async fn one(
 
 fn gather(batch: &Batch, runs: &mut BTreeMap<CustomerId, Vec<u64>>) {
     for stored in batch.stored() {
-        let whose = peek(&stored.record).customer;
+        let whose = front(&stored.record).customer;
         if !whose.is_none() {
             runs.entry(whose).or_default().push(stored.offset.0);
         }
@@ -102,7 +102,7 @@ pub(crate) async fn not_indexed(
         let Some(last) = batches.last() else { return Ok(found) };
         at = last.last();
         for batch in &batches {
-            let own = batch.stored().filter(|stored| peek(&stored.record).customer == customer);
+            let own = batch.stored().filter(|stored| front(&stored.record).customer == customer);
             found.extend(own.map(|stored| stored.offset.0));
         }
     }

@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use elate_domain::{CustomerId, Event, Offset, Partition, WorkspaceId};
 use elate_log::{Item, Shape, Stored};
+use elate_proto::record::front;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
 use super::{App, Core, Error, timeline};
 use crate::model::draft::{Draft, Drafts, Target, Verdict};
-use crate::model::peek::peek;
 use crate::ports::CustomerLog;
 
 /// Offsets of a customer that are read at once.
@@ -87,7 +87,7 @@ impl CustomerReader {
         let mut stored = core.log.read_at(partition, &offsets).await?;
         // Tombstones name no customer.
         stored.retain(|stored| {
-            let whose = peek(&stored.record);
+            let whose = front(&stored.record);
             whose.customer == self.customer && whose.workspace == self.workspace.as_str().as_bytes()
         });
         Ok(Some((stored, last)))

@@ -13,5 +13,4 @@ pub mod key;
 pub mod message;
 pub mod own;
 pub mod page;
-pub mod peek;
 pub mod traits;
