@@ -90,6 +90,54 @@ pub async fn state<S: DeserializeOwned + Default>(
     Ok(None)
 }
 
+/// The workspaces of which anything is kept.
+pub async fn workspaces(database: &Database) -> Result<Vec<WorkspaceId>, Error> {
+    let mut found: Vec<WorkspaceId> = Vec::new();
+    loop {
+        // One step along the index to each workspace, however many customers it has.
+        let sql = "SELECT min(workspace) AS workspace FROM consumer_customer WHERE workspace > $1";
+        let after = found.last().map_or("", |last| last.as_str()).to_owned();
+        let row = query_one(database.read(), sql, [after.into()]).await?;
+        let next: Option<String> = row.map(|row| row.try_get("", "workspace")).transpose()?.flatten();
+        let Some(next) = next else { return Ok(found) };
+        let next = WorkspaceId::try_from(next)
+            .map_err(|error| Error::Corrupt { what: "workspace", reason: error.to_string() })?;
+        found.push(next);
+    }
+}
+
+/// Some customers of a workspace, in order of their ids: for studies over all of them.
+#[derive(Debug, Clone)]
+pub struct StatePage<S> {
+    /// Customers who are neither merged away, nor erased, nor set aside.
+    pub states: Vec<(CustomerId, S)>,
+    /// Where to go on; `None` after the last page.
+    pub next: Option<CustomerId>,
+}
+
+/// The states of customers after one, at most `limit`.
+pub async fn states<S: DeserializeOwned + Default>(
+    database: &Database,
+    workspace: &WorkspaceId,
+    after: CustomerId,
+    limit: u32,
+) -> Result<StatePage<S>, Error> {
+    let sql = "SELECT customer, state FROM consumer_customer WHERE workspace = $1 AND customer > $2
+        ORDER BY customer LIMIT $3";
+    let values = [workspace.as_str().to_owned().into(), after.0.into(), i64::from(limit).into()];
+    let rows = query_all(database.read(), sql, values).await?;
+    let mut page = StatePage { states: Vec::with_capacity(rows.len()), next: None };
+    for row in &rows {
+        let customer = CustomerId(row.try_get::<Uuid>("", "customer")?);
+        let envelope: Envelope<S> = decode("customer", &row.try_get::<Vec<u8>>("", "state")?)?;
+        page.next = (rows.len() == limit as usize).then_some(customer);
+        if envelope.merged_into.is_none() && !envelope.erased && envelope.aside.is_none() {
+            page.states.push((customer, envelope.state));
+        }
+    }
+    Ok(page)
+}
+
 /// What a service keeps for a partition (definitions in force, pauses).
 pub async fn partition_state<S: DeserializeOwned + Default>(
     database: &Database,

@@ -231,6 +231,35 @@ spec: {formula: 2, thresholds: [{name: a, at: 100}, {name: a, at: 50}]}
 }
 
 #[test]
+fn segments_purchases_and_hysteresis_have_bounds() {
+    let found = told(
+        r#"
+apiVersion: elate.dev/v1
+kind: Score
+metadata: {name: default}
+spec:
+  thresholds: [{name: a, at: 30, hysteresis: 5}, {name: b, at: 95, hysteresis: 5}, {name: c, at: 5, hysteresis: -1}]
+  segments: [{trait: plan, values: [pro, free, pro]}, {trait: plan, values: []}, {trait: "a=b", values: [x]}]
+  purchases: {on: [], value: ""}
+"#,
+    );
+    let text = format!("{found:?}");
+    for path in [
+        "spec.thresholds[1].hysteresis",
+        "spec.thresholds[2].hysteresis",
+        "spec.segments[0].values[2]",
+        "spec.segments[1].trait",
+        "spec.segments[1].values",
+        "spec.segments[2].trait",
+        "spec.purchases.on",
+        "spec.purchases.value",
+    ] {
+        assert!(text.contains(path), "{path} is not refused in {text}");
+    }
+    assert!(!text.contains("spec.thresholds[0]"), "{text}");
+}
+
+#[test]
 fn texts_that_are_no_documents() {
     let bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n\
                 d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]";

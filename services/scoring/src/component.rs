@@ -1,22 +1,33 @@
 //! Scoring as a part of a process.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use elate_consumer::Consumer;
 use elate_consumer::source::GrpcLog;
 use elate_delight::DelightParams;
+use elate_domain::Clock;
+use elate_proto::scoring::v1::churn_service_server::{self, ChurnServiceServer};
+use elate_proto::scoring::v1::effect_service_server::{self, EffectServiceServer};
+use elate_proto::scoring::v1::feedback_service_server::{self, FeedbackServiceServer};
+use elate_proto::scoring::v1::insight_service_server::{self, InsightServiceServer};
 use elate_proto::scoring::v1::scoring_service_server::{SERVICE_NAME, ScoringServiceServer};
 use elate_rpc::Reason;
 use elate_rpc::customers::Directory;
 use elate_runtime::{Built, Component, Dependencies, Phase, Task};
 use elate_telemetry::metrics::Metric;
 
-use crate::app::{self, App};
-use crate::config::ScoringSettings;
-use crate::grpc::Grpc;
+use crate::app::effect::EffectApp;
+use crate::app::feedback::FeedbackApp;
+use crate::app::{self, App, StudyPlan};
+use crate::config::{ChurnSettings, ScoringSettings};
+use crate::grpc::{ChurnGrpc, EffectGrpc, FeedbackGrpc, Grpc, InsightGrpc};
 use crate::metrics;
 use crate::model::Scoring;
 use crate::store::{Migrator, Store};
+
+/// How often it is looked whether an hour is to be closed or a study is due.
+const KEEPER_EVERY: Duration = Duration::from_secs(60);
 
 /// The scoring service.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +36,13 @@ pub struct ScoringComponent;
 #[async_trait::async_trait]
 impl Component for ScoringComponent {
     const NAME: &'static str = "scoring";
-    const SERVICES: &'static [&'static str] = &[SERVICE_NAME];
+    const SERVICES: &'static [&'static str] = &[
+        SERVICE_NAME,
+        feedback_service_server::SERVICE_NAME,
+        insight_service_server::SERVICE_NAME,
+        churn_service_server::SERVICE_NAME,
+        effect_service_server::SERVICE_NAME,
+    ];
     const PORT: u16 = 7402;
     type Settings = ScoringSettings;
     type Migrator = Migrator;
@@ -35,7 +52,7 @@ impl Component for ScoringComponent {
     }
 
     fn reasons() -> Vec<Reason> {
-        app::REASONS.to_vec()
+        [app::REASONS, app::effect::ALL, app::feedback::REASONS].concat()
     }
 
     async fn build(settings: ScoringSettings, dependencies: Dependencies) -> anyhow::Result<Built> {
@@ -52,14 +69,48 @@ impl Component for ScoringComponent {
         .member(member)
         .clock(Arc::clone(&dependencies.clock))
         .build()?;
+        let feedback = FeedbackApp::new(store.clone());
+        let feedback = FeedbackServiceServer::new(FeedbackGrpc::new(feedback, events.clone()));
+        let effect = EffectServiceServer::new(EffectGrpc::new(EffectApp::new(store.clone())));
         let app = App::new(store, DelightParams::default());
-        let server = ScoringServiceServer::new(Grpc::new(app, Directory::new(events), dependencies.clock));
+        let (people, clock) = (Directory::new(events), dependencies.clock);
+        let insight = InsightGrpc::new(app.clone(), people.clone(), Arc::clone(&clock));
+        let insight = InsightServiceServer::new(insight);
+        let churn = ChurnGrpc::new(app.clone(), people.clone(), Arc::clone(&clock));
+        let churn = ChurnServiceServer::new(churn);
+        let keep = keeper(app.clone(), settings.churn, Arc::clone(&clock));
+        let server = ScoringServiceServer::new(Grpc::new(app, people, clock));
         let consume = Task::new("scoring consumer", Phase::Consume, move |stop| async move {
             Ok(consumer.run(stop).await?)
         });
         Ok(Built::new(move |routes| {
             routes.add_service(server.clone());
+            routes.add_service(feedback.clone());
+            routes.add_service(insight.clone());
+            routes.add_service(churn.clone());
+            routes.add_service(effect.clone());
         })
-        .task(consume))
+        .task(consume)
+        .task(keep))
     }
+}
+
+/// Closes full hours, and studies customers when it is time. Whatever it leaves half done is done again.
+fn keeper(app: App, settings: ChurnSettings, clock: Arc<dyn Clock>) -> Task {
+    let plan = StudyPlan { every: settings.every.0, silence: settings.silence.0 };
+    Task::new("scoring keeper", Phase::Background, move |stop| async move {
+        let turns = async {
+            loop {
+                tokio::time::sleep(KEEPER_EVERY).await;
+                let closed = app.close_due(clock.now()).await.map(|_| ());
+                let studied = app.study_due(plan, clock.now()).await.map(|_| ());
+                for error in [closed, studied].into_iter().filter_map(Result::err) {
+                    metrics::KEEPER_FAILED.counter(metrics::NO_LABELS).increment(1);
+                    tracing::warn!(%error, "hours were not closed or customers not studied, trying again");
+                }
+            }
+        };
+        let _stopped: Option<()> = stop.run_until_cancelled(turns).await;
+        Ok(())
+    })
 }

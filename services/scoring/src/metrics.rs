@@ -5,6 +5,8 @@ elate_telemetry::metrics! {
     ANSWERS_UNREADABLE: Counter("elate_scoring_answers_unreadable_total", Count, []);
     /// Judgements that the carried score could not take in exactly; scores read from the stored moments are exact.
     SCORES_APPROXIMATE: Counter("elate_scoring_scores_approximate_total", Count, []);
+    /// Work over all customers (closes of hours, studies of churn) that failed; it is done again.
+    KEEPER_FAILED: Counter("elate_scoring_keeper_failed_total", Count, []);
     /// Provisional moments that were taken as final because a customer had too many.
     REVISABLE_DROPPED: Counter("elate_scoring_revisable_dropped_total", Count, []);
 }

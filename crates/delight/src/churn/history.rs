@@ -120,6 +120,34 @@ impl History {
         outcome
     }
 
+    /// Both histories as one customer's. Exact as long as each still knows all its periods one by one; periods that
+    /// both have forgotten one by one are counted twice where both had a purchase in them.
+    #[must_use]
+    pub fn merged(&self, other: &Self) -> Self {
+        let mut recent = self.recent.clone();
+        let mut shared = 0;
+        for &(period, money) in &other.recent {
+            match recent.binary_search_by_key(&period, |(known, _)| *known) {
+                Ok(place) => {
+                    recent[place].1 += money;
+                    shared += 1;
+                }
+                Err(place) => recent.insert(place, (period, money)),
+            }
+        }
+        let first = match (self.periods, other.periods) {
+            (0, _) => other.first,
+            (_, 0) => self.first,
+            _ if self.first.0 == other.first.0 => (self.first.0, self.first.1 + other.first.1),
+            _ if self.first.0 < other.first.0 => self.first,
+            _ => other.first,
+        };
+        let surplus = recent.len().saturating_sub(RECENT_PERIODS);
+        recent.drain(..surplus);
+        let periods = (self.periods + other.periods).saturating_sub(shared);
+        Self { periods, first, spent: self.spent + other.spent, recent }
+    }
+
     /// Periods with a purchase, the first included.
     pub fn periods(&self) -> u32 {
         self.periods

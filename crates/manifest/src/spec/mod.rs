@@ -1,6 +1,7 @@
 //! What each kind of manifest says. The types are the documents: field by field, unknown fields refused.
 
 mod channel;
+mod effect;
 mod event_match;
 mod journey;
 mod moment;
@@ -16,6 +17,7 @@ mod step;
 mod template;
 
 pub use channel::{Channel, ChannelKind, Email, OnUnknown, SmtpProvider, Tls, Unsubscribe, Webhook};
+pub use effect::PlayMeasure;
 pub use event_match::EventMatch;
 pub use journey::{Abandon, Journey, Recovery, Touchpoint};
 pub use moment::{Expect, Habit, Moment, Thresholds};
@@ -25,11 +27,13 @@ pub use play::{
     ScheduleTrigger, ScoreTrigger, StageTrigger, Trigger,
 };
 pub use policy::{Cap, CapPeriod, Consent, GlobalHoldout, Policy, QuietHours, SurveyBaselines, Topic};
-pub use promise::{AtRisk, Moved, NamedMatch, Promise, PromiseEvent, PromiseRules, PromiseSource};
+pub use promise::{
+    AtRisk, LearnedRisk, Moved, NamedMatch, Promise, PromiseEvent, PromiseRules, PromiseSource,
+};
 pub use recurrence::Recurrence;
 pub use reference::{Secret, SecretSource, Setting};
 pub use scalar::{LocalDate, LocalTime, OneOrMany, Percent, Tolerance, Zone};
-pub use score::{Score, ScoreThreshold};
+pub use score::{Score, ScorePurchases, ScoreSegment, ScoreThreshold};
 pub use step::{Ask, Branch, Emit, Exit, Grant, MessageClass, PlayStep, Send, SplitArm, Task, Wait};
 pub use template::{LocalisedTemplate, Template};
 

@@ -12,6 +12,27 @@ pub enum Error {
     /// The period ends before it begins, or is too long.
     #[error("the period {0}")]
     Period(&'static str),
+    /// The trait that customers are told apart by.
+    #[error("the trait {0}")]
+    Trait(&'static str),
+    /// More rows than an answer may have.
+    #[error("the answer would have {0} rows")]
+    TooManyRows(usize),
+    /// There is no model of purchases.
+    #[error("there is no model of purchases yet")]
+    NoModel,
+    /// The customer never bought anything.
+    #[error("customer {0} has no purchase")]
+    NoPurchases(CustomerId),
+    /// A study could not be finished.
+    #[error(transparent)]
+    Churn(#[from] elate_delight::churn::Error),
+    /// A study was given up by the runtime, at a stop.
+    #[error("the study was given up")]
+    StudyGivenUp,
+    /// What is kept of customers could not be read.
+    #[error(transparent)]
+    States(#[from] elate_consumer::Error),
     /// The database.
     #[error(transparent)]
     Storage(#[from] elate_storage::Error),
@@ -22,6 +43,14 @@ elate_rpc::reasons! {
     SCORE_MISSING: NotFound, "Ask for a later time, or wait for the first judged moment.";
     /// The period of a report can't be used.
     PERIOD_INVALID: Invalid, "Give a period that ends after it begins and spans at most three years.";
+    /// Figures by segment lack their trait or value.
+    SEGMENT_INVALID: Invalid, "Name a trait that the Score manifest lists, and a value unless figures are grouped by it.";
+    /// The figures asked for are too many for one answer.
+    REPORT_TOO_LARGE: Invalid, "Ask for a shorter period, larger buckets, or one journey or touchpoint.";
+    /// There is no model of purchases.
+    MODEL_MISSING: NotFound, "List purchases in the Score manifest; a model needs 30 customers with a repeat purchase.";
+    /// The customer never bought anything.
+    PURCHASES_MISSING: NotFound, "Ask for a customer with a purchase.";
     /// The scoring database does not answer.
     SCORING_UNAVAILABLE: Unavailable, "Retry after the given delay.";
     /// The scoring database holds or returned what it should not.
@@ -33,6 +62,15 @@ impl ServiceError for Error {
         match self {
             Self::NoMoments(_) => &SCORE_MISSING,
             Self::Period(_) => &PERIOD_INVALID,
+            Self::Trait(_) => &SEGMENT_INVALID,
+            Self::TooManyRows(_) => &REPORT_TOO_LARGE,
+            Self::NoModel => &MODEL_MISSING,
+            Self::NoPurchases(_) => &PURCHASES_MISSING,
+            Self::StudyGivenUp => &SCORING_UNAVAILABLE,
+            Self::States(elate_consumer::Error::Storage(error)) if error.is_transient() => {
+                &SCORING_UNAVAILABLE
+            }
+            Self::Churn(_) | Self::States(_) => &SCORING_INTERNAL,
             Self::Storage(error) if error.is_transient() => &SCORING_UNAVAILABLE,
             Self::Storage(_) => &SCORING_INTERNAL,
         }
@@ -41,7 +79,15 @@ impl ServiceError for Error {
     fn fields(&self) -> Vec<FieldError> {
         match self {
             Self::Period(reason) => vec![FieldError::new("to_time", *reason)],
-            Self::NoMoments(_) | Self::Storage(_) => Vec::new(),
+            Self::Trait(reason) => vec![FieldError::new("trait", *reason)],
+            Self::NoMoments(_)
+            | Self::TooManyRows(_)
+            | Self::NoModel
+            | Self::NoPurchases(_)
+            | Self::Churn(_)
+            | Self::StudyGivenUp
+            | Self::States(_)
+            | Self::Storage(_) => Vec::new(),
         }
     }
 }

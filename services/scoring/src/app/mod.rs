@@ -3,24 +3,41 @@
 //! | module | what it answers |
 //! |---|---|
 //! | `score` | one customer's score and its explanation, now or at any past time |
+//! | [`feedback`] | answers and comments: lists, trends, comparisons, weights, themes |
+//! | [`effect`] | what plays bring, against their control groups |
 //! | `report` | company figures over a period, in groups |
+//! | `figures` | the same in full: by segment and time, recovery, promises, saturation |
+//! | `churn` | who will come back, who is at risk, what misery costs |
+//! | `standing` | how customers stand: mean delight, deciles, wows lately; closes of full hours |
 
+mod churn;
+pub mod effect;
 mod error;
+pub mod feedback;
+mod figures;
 mod period;
 mod report;
 mod score;
+mod standing;
 
 use elate_delight::DelightParams;
 
+pub use churn::{CustomerOutlook, StudyPlan};
 pub use error::{ALL as REASONS, Error};
+pub use figures::{Bucket, GroupFigures, Question, Saturation};
 pub use period::{GroupBy, Period};
 pub use report::{Feedback, Group, Report};
 pub use score::{Explained, ExplainedMoment, Scored};
+pub use standing::Stand;
 
 use crate::store::Store;
 
 /// Level of all intervals.
 pub const CONFIDENCE: f64 = 0.9;
+/// Relative standard error of counts of active customers above 128.
+pub const ACTIVE_ERROR: f64 = crate::model::sketch::Distinct::ERROR;
+/// Largest relative error of times to recovery.
+pub const HOURS_ERROR: f64 = crate::model::sketch::Durations::ERROR;
 
 /// The use-cases over one store.
 #[derive(Debug, Clone)]

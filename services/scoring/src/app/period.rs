@@ -66,6 +66,8 @@ pub enum GroupBy {
     Product,
     /// Channel.
     Channel,
+    /// Value of a trait.
+    Segment,
 }
 
 impl GroupBy {
@@ -78,14 +80,7 @@ impl GroupBy {
             Self::Touchpoint => "touchpoint",
             Self::Product => "product",
             Self::Channel => "channel",
-        }
-    }
-
-    /// The expression to group cases by; cases know neither stage nor product nor channel.
-    pub(crate) fn case_column(self) -> Option<&'static str> {
-        match self {
-            Self::Company | Self::Journey | Self::Touchpoint => Some(self.column()),
-            Self::Stage | Self::Product | Self::Channel => None,
+            Self::Segment => "value",
         }
     }
 }

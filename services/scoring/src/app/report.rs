@@ -1,15 +1,15 @@
 //! Company figures over a period.
 
 use elate_delight::links::{self, Link};
-use elate_delight::rates::{self, Figure};
+use elate_delight::rates::{self, Figure, OutcomeCounts};
 use elate_delight::survey::{Csat, Sample};
 use elate_domain::{Timestamp, WorkspaceId};
 
-use super::{App, CONFIDENCE, Error, GroupBy, Period};
+use super::{App, Bucket, CONFIDENCE, Error, GroupBy, GroupFigures, Period, Question};
 use crate::model::answers::SurveyKind;
-use crate::store::{AnswerCounts, CaseSums, GroupSums};
+use crate::model::sketch::Distinct;
+use crate::store::{AnswerCounts, Selection};
 
-const HOUR_MILLIS: f64 = 3_600_000.0;
 /// A CSAT answer from here on counts as satisfied.
 const SATISFIED_FROM: f64 = 4.0;
 
@@ -33,8 +33,8 @@ pub struct Report {
 pub struct Group {
     /// Journey, stage, touchpoint, product or channel; empty for the company.
     pub name: String,
-    /// Moments and gaps.
-    pub sums: GroupSums,
+    /// Moments by outcome.
+    pub outcomes: OutcomeCounts,
     /// Wows per 1,000 active customers and week.
     pub wow_rate: Option<Figure>,
     /// Share of miserable moments.
@@ -71,34 +71,41 @@ impl App {
         by: GroupBy,
         now: Timestamp,
     ) -> Result<Report, Error> {
-        let active_customers = self.store.active_customers(workspace, period).await?;
-        let sums = self.store.sums(workspace, period, by).await?;
-        let mut cases = self.store.cases(workspace, period, by).await?;
-        let links: Vec<Link> = sums.iter().map(|s| Link { name: s.group.clone(), gaps: s.gaps }).collect();
+        let question = Question {
+            period,
+            by,
+            bucket: Bucket::Whole,
+            trait_name: String::new(),
+            value: String::new(),
+            journey: String::new(),
+            touchpoint: String::new(),
+        };
+        let mut active = Distinct::default();
+        for (_, _, sketch) in self.store.active_days(workspace, &Selection::everybody(period)).await? {
+            active.merge(&sketch);
+        }
+        let figures = self.figures(workspace, &question).await?;
+        let sums = self.store.moment_sums(workspace, &Selection::everybody(period), by).await?;
+        let links: Vec<Link> =
+            sums.iter().map(|((group, _), c)| Link { name: group.clone(), gaps: c.gaps() }).collect();
         let chain = links::rank(&links, CONFIDENCE);
-        let groups = sums
+        let groups = figures
             .into_iter()
-            .map(|sums| {
-                let worst = chain.links.iter().find(|link| link.name == sums.group);
-                let probability_worst = worst.map_or(0.0, |link| link.probability_worst);
-                let cases = cases.iter_mut().find(|cases| cases.group == sums.group);
-                group(sums, cases, active_customers, period, probability_worst)
+            .filter(|figures| figures.outcomes.total() > 0)
+            .map(|figures| {
+                let worst = chain.links.iter().find(|link| link.name == figures.group);
+                group(figures, worst.map_or(0.0, |link| link.probability_worst), active.count(), period)
             })
             .collect();
         let several = by != GroupBy::Company;
+        let standing = self.standing(workspace, "", now).await?;
         Ok(Report {
-            active_customers,
-            mean_delight: self.mean_delight(workspace, now).await?,
+            active_customers: active.count(),
+            mean_delight: standing.first().and_then(|stand| stand.delight),
             groups,
             weakest: chain.weakest.filter(|_| several),
             harmony: chain.harmony.filter(|_| several),
         })
-    }
-
-    async fn mean_delight(&self, workspace: &WorkspaceId, now: Timestamp) -> Result<Option<Figure>, Error> {
-        let levels = self.store.levels(workspace).await?;
-        let sample = Sample::of(levels.iter().map(|level| level.delight(&self.params, now)));
-        Ok(mean(&sample))
     }
 
     /// What surveys of a kind say over a period.
@@ -123,25 +130,17 @@ impl App {
     }
 }
 
-fn group(
-    sums: GroupSums,
-    cases: Option<&mut CaseSums>,
-    active_customers: u64,
-    period: Period,
-    probability_worst: f64,
-) -> Group {
+fn group(figures: GroupFigures, probability_worst: f64, active_customers: u64, period: Period) -> Group {
     let millis = period.to_millis() - period.from_millis();
-    let recovery_rate = cases.as_ref().and_then(|cases| cases.counts.recovery_rate(CONFIDENCE));
-    let time = cases.and_then(|cases| rates::recovery_time(&mut cases.recovery_millis, CONFIDENCE));
     Group {
-        name: sums.group.clone(),
-        wow_rate: rates::wow_rate(sums.outcomes.magical, active_customers, millis, CONFIDENCE),
-        miserable_rate: sums.outcomes.miserable_rate(CONFIDENCE),
-        mean_gap: mean(&sums.gaps),
-        recovery_rate,
-        hours_to_recovery: time.map(|time| scaled(time.median, 1.0 / HOUR_MILLIS)),
+        name: figures.group,
+        outcomes: figures.outcomes,
+        wow_rate: rates::wow_rate(figures.outcomes.magical, active_customers, millis, CONFIDENCE),
+        miserable_rate: figures.miserable_rate,
+        mean_gap: figures.mean_gap,
+        recovery_rate: figures.recovery_rate,
+        hours_to_recovery: figures.hours_to_recovery,
         probability_worst,
-        sums,
     }
 }
 
@@ -171,11 +170,11 @@ fn csat(counts: &AnswerCounts) -> Feedback {
 }
 
 /// A mean with its t interval; none where one value says nothing about the spread.
-fn mean(sample: &Sample) -> Option<Figure> {
+pub(super) fn mean(sample: &Sample) -> Option<Figure> {
     Some(Figure::new(sample.mean, sample.t_interval(CONFIDENCE)?, sample.count))
 }
 
-fn scaled(mut figure: Figure, factor: f64) -> Figure {
+pub(super) fn scaled(mut figure: Figure, factor: f64) -> Figure {
     figure.value *= factor;
     figure.interval.low *= factor;
     figure.interval.high *= factor;

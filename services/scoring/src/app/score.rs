@@ -4,8 +4,8 @@ use elate_delight::score::{Contribution, batch};
 use elate_delight::{Interval, Moment};
 use elate_domain::{CustomerId, Timestamp, WorkspaceId};
 
-use super::{App, CONFIDENCE, Error};
-use crate::store::{ScoreEntry, StoredMoment};
+use super::{App, CONFIDENCE, Error, Period};
+use crate::store::{ExportPlace, ExportedMoment, ScoreEntry, StoredMoment};
 
 /// How many levers an explanation names.
 const LEVERS: usize = 5;
@@ -103,6 +103,27 @@ impl App {
     ) -> Result<Vec<Scored>, Error> {
         let entries = self.store.scores(workspace, at_most, after, limit).await?;
         Ok(entries.into_iter().map(|entry| self.listed(&entry)).collect())
+    }
+
+    /// The scores of some customers, as of their newest moments; those without any are left out.
+    pub async fn scores_of(
+        &self,
+        workspace: &WorkspaceId,
+        customers: &[CustomerId],
+    ) -> Result<Vec<Scored>, Error> {
+        let entries = self.store.scores_of(workspace, customers).await?;
+        Ok(entries.into_iter().map(|entry| self.listed(&entry)).collect())
+    }
+
+    /// Moments of a period after a place, as last judged.
+    pub async fn export(
+        &self,
+        workspace: &WorkspaceId,
+        period: Period,
+        after: &ExportPlace,
+        limit: u64,
+    ) -> Result<Vec<ExportedMoment>, Error> {
+        Ok(self.store.export_moments(workspace, period, after, limit).await?)
     }
 
     fn listed(&self, entry: &ScoreEntry) -> Scored {

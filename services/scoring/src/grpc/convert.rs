@@ -47,7 +47,7 @@ pub(super) fn survey_kind(value: i32) -> Result<SurveyKind, Invalid> {
     }
 }
 
-fn estimate(figure: Figure) -> Estimate {
+pub(super) fn estimate(figure: Figure) -> Estimate {
     Estimate {
         value: figure.value,
         lower: figure.interval.low,
@@ -106,9 +106,9 @@ impl From<Explained> for pb::ExplainScoreResponse {
 impl From<Group> for pb::ReportRow {
     fn from(group: Group) -> Self {
         Self {
-            moments: group.sums.outcomes.total(),
-            magical: group.sums.outcomes.magical,
-            miserable: group.sums.outcomes.miserable,
+            moments: group.outcomes.total(),
+            magical: group.outcomes.magical,
+            miserable: group.outcomes.miserable,
             group: group.name,
             wow_rate: group.wow_rate.map(estimate),
             miserable_rate: group.miserable_rate.map(estimate),

@@ -1,6 +1,10 @@
 //! The gRPC face of scoring: decode, one call, encode.
 
+mod churn;
 mod convert;
+mod effect;
+mod feedback;
+mod insight;
 
 use std::sync::Arc;
 
@@ -10,6 +14,11 @@ use elate_proto::scoring::v1::scoring_service_server::ScoringService;
 use elate_rpc::customers::Directory;
 use elate_rpc::{Role, auth, identity, validate};
 use tonic::{Request, Response, Status};
+
+pub use churn::ChurnGrpc;
+pub use effect::EffectGrpc;
+pub use feedback::FeedbackGrpc;
+pub use insight::InsightGrpc;
 
 use crate::app::{App, Period};
 

@@ -1,19 +1,26 @@
 //! Which record means what for a customer's score.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use elate_consumer::{Effects, Input, Merged, Processor, StepError};
-use elate_delight::score::Direction;
+use elate_delight::churn::History;
 use elate_delight::{Applied, Moment};
-use elate_domain::system::{self, CaseChanged, DefinitionsPublished, MomentJudged, ScoreCrossed, name};
-use elate_domain::{CaseState, CustomerId, Event, Record, Timestamp, WorkspaceId};
+use elate_domain::system::{
+    self, CaseChanged, DefinitionsPublished, MomentJudged, PromiseChanged, ScoreCrossed, name,
+};
+use elate_domain::{CaseState, CustomerId, Event, Outcome, Record, Timestamp, Truth, WorkspaceId};
 use serde::de::DeserializeOwned;
 
-use super::answers;
-use super::rows::{AnswerRow, CaseRow, DaySums, Link, MomentRow, Row, ScoreRow};
-use super::state::{Counted, CustomerState, MAX_REVISABLE, PartitionState, Settings};
+use super::rows::{AnswerRow, CaseRow, MomentRow, PromiseRow, Row, ScoreRow};
+use super::segments::{self, Segment};
+use super::state::{Counted, CustomerState, FirstMoment, MAX_REVISABLE, PartitionState, Settings};
+use super::sums::{Counts, Link, MAX_ORDINAL, SumsRow, Wow, micro};
+use super::{answers, crossing, effect, feedback, purchases};
 
 const DAY_MILLIS: i64 = 86_400_000;
+/// The span within which wows of a customer are numbered.
+const WOW_SPAN_MILLIS: i64 = 30 * DAY_MILLIS;
 const CROSSING_TIMER: &str = "crossing";
 
 /// The scoring service's step function.
@@ -39,11 +46,12 @@ impl Processor for Scoring {
         partition: &mut PartitionState,
         _record: &Record,
         event: &Event,
-        _effects: &mut Effects<Row>,
+        effects: &mut Effects<Row>,
     ) -> Result<(), StepError> {
         if event.name.as_ref() == name::DEFINITIONS_PUBLISHED {
             let published: DefinitionsPublished = payload(event)?;
             partition.publish(&event.workspace, &published);
+            effect::published(&event.workspace, &partition.settings(&event.workspace), effects);
         }
         Ok(())
     }
@@ -62,8 +70,12 @@ impl Processor for Scoring {
             now: input.now(),
         };
         match input {
+            Input::Timer { key, .. } if effect::is_timer(key) => step.look().over(state, key, effects),
             Input::Timer { .. } => step.fade(state, effects),
-            Input::Record { record, event } => step.record(state, record, event, effects)?,
+            Input::Record { record, event } => {
+                step.record(state, record, event, effects)?;
+                step.look().heard(state, event, effects)?;
+            }
         }
         Ok(())
     }
@@ -82,13 +94,17 @@ impl Processor for Scoring {
         }
         survivor.revisable.extend(loser.state.revisable);
         survivor.active_day = survivor.active_day.max(loser.state.active_day);
+        let observed = loser.state.effects;
+        join(survivor, loser.state.segments, loser.state.wows, loser.state.purchases, loser.state.first);
         effects.row(Row::Reassign {
             workspace: loser.workspace.clone(),
             loser: loser.loser,
             survivor: loser.survivor,
         });
         let step = Step { workspace: &loser.workspace, customer: loser.survivor, settings, now: loser.now };
+        step.score_row(survivor, effects);
         step.changed(survivor, before, None, effects);
+        step.look().merged(survivor, observed, effects);
         Ok(())
     }
 }
@@ -102,30 +118,42 @@ impl Step<'_> {
         effects: &mut Effects<Row>,
     ) -> Result<(), StepError> {
         if !event.is_system() {
+            if segments::learn(&mut state.segments, &self.settings.segments, event) {
+                self.score_row(state, effects);
+            }
             self.active(state, effects);
+            if let Some(purchases) = &self.settings.purchases {
+                purchases::learn(&mut state.purchases, purchases, event);
+            }
             if answers::is_answer(event) {
                 self.answer(event, effects);
             }
+            effects.rows.extend(feedback::asked(event, self.customer).map(Row::Asked));
             return Ok(());
         }
         match event.name.as_ref() {
             name::MOMENT_JUDGED => self.moment(state, record, payload(event)?, effects),
             name::CASE_CHANGED => {
-                let case: CaseChanged = payload(event)?;
-                effects.row(Row::Case(Box::new(CaseRow {
-                    workspace: self.workspace.clone(),
-                    customer: self.customer,
-                    // A recovery is dated by the good moment that began it, not by the end of the watch.
-                    changed_at: case
-                        .better_at
-                        .filter(|_| case.state == CaseState::Recovered)
-                        .unwrap_or(event.occurred_at),
-                    case,
-                })));
+                self.case(state, event, payload(event)?, effects);
+            }
+            name::SURVEY_ASKED => {
+                let asked = feedback::handed_over(event, self.customer, payload(event)?);
+                effects.rows.extend(asked.map(Row::Asked));
+            }
+            name::PROMISE_CHANGED => {
+                let promise: PromiseChanged = payload(event)?;
+                let (workspace, segments) = (self.workspace.clone(), self.segments(state));
+                effects.row(Row::Promise(Box::new(PromiseRow { workspace, segments, promise })));
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// What observations of plays see.
+    fn look(&self) -> effect::Look<'_> {
+        let Self { workspace, customer, settings, now } = self;
+        effect::Look { workspace, customer: *customer, settings, now: *now }
     }
 
     /// Counts the customer as active, once a day of log time.
@@ -133,15 +161,58 @@ impl Step<'_> {
         let day = self.now.0.div_euclid(DAY_MILLIS);
         if state.active_day.is_none_or(|last| last < day) {
             state.active_day = Some(day);
-            effects.row(Row::Active { workspace: self.workspace.clone(), day, customer: self.customer });
+            let (workspace, segments) = (self.workspace.clone(), self.segments(state));
+            effects.row(Row::Active { workspace, day, customer: self.customer, segments });
         }
     }
 
-    fn answer(&self, event: &Event, effects: &mut Effects<Row>) {
-        let Some(answer) = answers::read(event) else {
-            crate::metrics::ANSWERS_UNREADABLE.counter(crate::metrics::NO_LABELS).increment(1);
+    fn segments(&self, state: &CustomerState) -> Vec<Segment> {
+        segments::of(&state.segments, &self.settings.segments)
+    }
+
+    fn case(&self, state: &mut CustomerState, event: &Event, case: CaseChanged, effects: &mut Effects<Row>) {
+        let recovered = case.state == CaseState::Recovered;
+        // A recovery is dated by the good moment that began it, not by the end of the watch.
+        let changed_at = case.better_at.filter(|_| recovered).unwrap_or(event.occurred_at);
+        if let Some(first) = state.first.as_mut().filter(|first| first.moment_id == case.moment_id) {
+            first.recovered_at = recovered.then_some(changed_at);
+        }
+        effects.row(Row::Case(Box::new(CaseRow {
+            workspace: self.workspace.clone(),
+            customer: self.customer,
+            segments: self.segments(state),
+            changed_at,
+            case,
+        })));
+    }
+
+    /// The score as of the newest moment, for readers; nothing where there was no moment.
+    fn score_row(&self, state: &CustomerState, effects: &mut Effects<Row>) {
+        if state.delight.count() == 0 {
             return;
-        };
+        }
+        let level = state.delight.level(&self.settings.params);
+        effects.row(Row::Score(ScoreRow {
+            workspace: self.workspace.clone(),
+            customer: self.customer,
+            level,
+            delight: level.delight(&self.settings.params, level.at),
+            moments: state.delight.count(),
+            last_wow: state.wows.last().copied(),
+            segments: self.segments(state),
+        }));
+    }
+
+    fn answer(&self, event: &Event, effects: &mut Effects<Row>) {
+        let rows = feedback::answers(event, self.customer);
+        let answer = answers::read(event);
+        if rows.is_none() && answer.is_none() {
+            crate::metrics::ANSWERS_UNREADABLE.counter(crate::metrics::NO_LABELS).increment(1);
+        }
+        for row in rows.unwrap_or_default() {
+            effects.row(Row::Feedback(Box::new(row)));
+        }
+        let Some(answer) = answer else { return };
         let submission =
             answer.submission_id.clone().unwrap_or_else(|| format!("{}:{}", event.source, event.message_id));
         effects.row(Row::Answer(AnswerRow {
@@ -174,7 +245,9 @@ impl Step<'_> {
             state.approximate = true;
             crate::metrics::SCORES_APPROXIMATE.counter(crate::metrics::NO_LABELS).increment(1);
         }
-        self.sums(state, &judged, effects);
+        first_moment(state, &judged);
+        let wow = self.wow(state, &judged, before);
+        self.sums(state, &judged, wow, effects);
         let moment_id = judged.moment_id.clone();
         effects.row(Row::Moment(Box::new(MomentRow {
             workspace: self.workspace.clone(),
@@ -183,22 +256,40 @@ impl Step<'_> {
             known_at: self.now,
             judged,
         })));
-        let level = state.delight.level(&self.settings.params);
-        effects.row(Row::Score(ScoreRow {
-            workspace: self.workspace.clone(),
-            customer: self.customer,
-            partition: record.partition,
-            level,
-            delight: level.delight(&self.settings.params, level.at),
-            moments: state.delight.count(),
-        }));
+        self.score_row(state, effects);
         self.changed(state, before, Some(moment_id), effects);
     }
 
+    /// For a wow: its number within 30 days, and what it did to the score.
+    fn wow(&self, state: &mut CustomerState, judged: &MomentJudged, before: f64) -> Option<Wow> {
+        if judged.outcome != Outcome::Magical {
+            return None;
+        }
+        let at = judged.occurred_at.min(self.now);
+        state.wows.retain(|wow| at.millis_since(*wow) < WOW_SPAN_MILLIS || *wow > at);
+        let place = state.wows.partition_point(|wow| *wow <= at);
+        state.wows.insert(place, at);
+        if state.wows.len() > MAX_ORDINAL {
+            state.wows.remove(0);
+        }
+        let ordinal = i64::try_from((place + 1).min(MAX_ORDINAL)).unwrap_or(1);
+        let after = state.delight.delight(&self.settings.params, self.now);
+        Some(Wow { ordinal, rise: micro(after - before) })
+    }
+
     /// Adds the moment to the sums of its day, and takes back what it revises.
-    fn sums(&self, state: &mut CustomerState, judged: &MomentJudged, effects: &mut Effects<Row>) {
+    fn sums(
+        &self,
+        state: &mut CustomerState,
+        judged: &MomentJudged,
+        wow: Option<Wow>,
+        effects: &mut Effects<Row>,
+    ) {
+        let workspace = || self.workspace.clone();
         if let Some(old) = state.revisable.remove(&judged.moment_id) {
-            effects.row(Row::Sums(DaySums::of(self.workspace, &old.link, old.outcome, old.gap, -1)));
+            let counts = old.counts().negated();
+            let (link, segments) = (old.link, old.segments);
+            effects.row(Row::Sums(SumsRow { workspace: workspace(), link, segments, counts, wow: None }));
         }
         let link = Link {
             day: judged.occurred_at.min(self.now).0.div_euclid(DAY_MILLIS),
@@ -208,46 +299,54 @@ impl Step<'_> {
             product: judged.product.clone(),
             channel: judged.channel.clone(),
         };
-        effects.row(Row::Sums(DaySums::of(self.workspace, &link, judged.outcome, judged.gap, 1)));
+        let segments = self.segments(state);
         if judged.provisional {
             if state.revisable.len() >= MAX_REVISABLE {
                 state.revisable.pop_first();
                 crate::metrics::REVISABLE_DROPPED.counter(crate::metrics::NO_LABELS).increment(1);
             }
-            let counted = Counted { link, outcome: judged.outcome, gap: judged.gap };
+            let (outcome, gap, advocacy) = (judged.outcome, judged.gap, judged.truth == Truth::Umot);
+            let counted = Counted { link: link.clone(), outcome, gap, advocacy, segments: segments.clone() };
             state.revisable.insert(judged.moment_id.clone(), counted);
         }
+        let counts = Counts::of(judged.outcome, judged.truth, judged.gap);
+        effects.row(Row::Sums(SumsRow { workspace: workspace(), link, segments, counts, wow }));
     }
 
     /// Reports thresholds that the score crossed, and sets the timer for the next one that decay will cross.
     fn changed(
         &self,
-        state: &CustomerState,
+        state: &mut CustomerState,
         before: f64,
         moment_id: Option<String>,
         effects: &mut Effects<Row>,
     ) {
         let after = state.delight.delight(&self.settings.params, self.now);
-        self.crossings(before, after, moment_id.as_ref(), effects);
-        self.arm(state, effects);
+        self.crossings(state, before, after, moment_id.as_ref(), effects);
+        self.arm(state, after, effects);
     }
 
     /// Decay alone has taken the score across a threshold.
-    fn fade(&self, state: &CustomerState, effects: &mut Effects<Row>) {
+    fn fade(&self, state: &mut CustomerState, effects: &mut Effects<Row>) {
         let params = &self.settings.params;
         let before = state.delight.delight(params, self.now.plus_millis(-1));
         let after = state.delight.delight(params, self.now);
-        self.crossings(before, after, None, effects);
-        self.arm(state, effects);
+        self.crossings(state, before, after, None, effects);
+        self.arm(state, after, effects);
     }
 
-    fn crossings(&self, before: f64, after: f64, moment_id: Option<&String>, effects: &mut Effects<Row>) {
-        for threshold in &self.settings.thresholds {
-            let crossed = Direction::of(before, after, threshold.at);
-            let Some(direction) = crossed.filter(|&direction| threshold.reports(direction)) else { continue };
+    fn crossings(
+        &self,
+        state: &mut CustomerState,
+        before: f64,
+        after: f64,
+        moment_id: Option<&String>,
+        effects: &mut Effects<Row>,
+    ) {
+        for crossed in crossing::cross(state, &self.settings.thresholds, before, after) {
             let crossed = ScoreCrossed {
-                threshold: threshold.at,
-                direction: direction.as_str().to_owned(),
+                threshold: crossed.threshold.at,
+                direction: crossed.direction.as_str().to_owned(),
                 before,
                 after,
                 moment_id: moment_id.cloned(),
@@ -256,14 +355,53 @@ impl Step<'_> {
         }
     }
 
-    fn arm(&self, state: &CustomerState, effects: &mut Effects<Row>) {
-        let lines: Vec<f64> = self.settings.thresholds.iter().map(|threshold| threshold.at).collect();
+    fn arm(&self, state: &CustomerState, score: f64, effects: &mut Effects<Row>) {
+        let lines = crossing::lines(state, &self.settings.thresholds, score);
         let next = state.delight.next_crossing(&self.settings.params, self.now, &lines);
         match next {
             Some(crossing) => effects.set_timer(CROSSING_TIMER, crossing.at),
             None => effects.cancel_timer(CROSSING_TIMER),
         }
     }
+}
+
+/// Keeps the customer's first moment, and how it was judged in the end.
+fn first_moment(state: &mut CustomerState, judged: &MomentJudged) {
+    let miserable = judged.outcome == Outcome::Miserable;
+    match &mut state.first {
+        Some(first) if first.moment_id == judged.moment_id => first.miserable = miserable,
+        Some(_) => {}
+        None => {
+            let (moment_id, at) = (judged.moment_id.clone(), judged.occurred_at);
+            state.first = Some(FirstMoment { moment_id, at, miserable, recovered_at: None });
+        }
+    }
+}
+
+/// Gives what is known of the loser to the survivor, who is right where both know something.
+fn join(
+    survivor: &mut CustomerState,
+    segments: BTreeMap<String, String>,
+    wows: Vec<Timestamp>,
+    purchases: Option<History>,
+    first: Option<FirstMoment>,
+) {
+    for (name, value) in segments {
+        survivor.segments.entry(name).or_insert(value);
+    }
+    survivor.wows.extend(wows);
+    survivor.wows.sort_unstable();
+    let surplus = survivor.wows.len().saturating_sub(MAX_ORDINAL);
+    survivor.wows.drain(..surplus);
+    survivor.purchases = match (survivor.purchases.take(), purchases) {
+        (Some(one), Some(other)) => Some(one.merged(&other)),
+        (one, other) => one.or(other),
+    };
+    let earlier = |one: &FirstMoment, other: &FirstMoment| one.at <= other.at;
+    survivor.first = match (survivor.first.take(), first) {
+        (Some(one), Some(other)) => Some(if earlier(&one, &other) { one } else { other }),
+        (one, other) => one.or(other),
+    };
 }
 
 /// Reads the payload of one of our own events.

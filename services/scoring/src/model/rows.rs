@@ -2,11 +2,14 @@
 //! log has been read.
 
 use elate_delight::score::Level;
-use elate_domain::system::{CaseChanged, MomentJudged};
-use elate_domain::{CustomerId, Outcome, Partition, Timestamp, WorkspaceId};
-use serde::{Deserialize, Serialize};
+use elate_domain::system::{CaseChanged, MomentJudged, PromiseChanged};
+use elate_domain::{CustomerId, Timestamp, WorkspaceId};
 
 use super::answers::Answer;
+use super::effect::{DesignRow, EffectRow};
+use super::feedback::{AskedRow, FeedbackRow};
+use super::segments::Segment;
+use super::sums::SumsRow;
 
 /// One row of scoring's own tables.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,7 +19,7 @@ pub enum Row {
     /// The customer's score, as of its newest moment.
     Score(ScoreRow),
     /// A change to the sums of one day and link.
-    Sums(DaySums),
+    Sums(SumsRow),
     /// The customer was active on a day.
     Active {
         /// Workspace.
@@ -25,11 +28,23 @@ pub enum Row {
         day: i64,
         /// Customer.
         customer: CustomerId,
+        /// The customer's segments.
+        segments: Vec<Segment>,
     },
+    /// A promise changed.
+    Promise(Box<PromiseRow>),
     /// The present state of a recovery case.
     Case(Box<CaseRow>),
     /// A survey answer.
     Answer(AnswerRow),
+    /// An answer or a comment, with all that came with it.
+    Feedback(Box<FeedbackRow>),
+    /// A customer was asked.
+    Asked(AskedRow),
+    /// A change of what one side of a play comes to.
+    Effect(EffectRow),
+    /// How a play is observed from here on.
+    Design(DesignRow),
     /// Everything of the loser belongs to the survivor from here on.
     Reassign {
         /// Workspace.
@@ -63,81 +78,27 @@ pub struct ScoreRow {
     pub workspace: WorkspaceId,
     /// Customer.
     pub customer: CustomerId,
-    /// Partition of the customer.
-    pub partition: Partition,
     /// The sums as of the newest moment.
     pub level: Level,
     /// Delight as of the newest moment.
     pub delight: f64,
     /// Moments that it rests on.
     pub moments: u64,
+    /// When the newest wow was.
+    pub last_wow: Option<Timestamp>,
+    /// The customer's segments.
+    pub segments: Vec<Segment>,
 }
 
-/// What the figures of a day are summed by.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Link {
-    /// Days since 1970 (UTC).
-    pub day: i64,
-    /// Journey.
-    pub journey: String,
-    /// Stage.
-    pub stage: String,
-    /// Touchpoint.
-    pub touchpoint: String,
-    /// Product.
-    pub product: String,
-    /// Channel.
-    pub channel: String,
-}
-
-/// A change to the sums of one day and link; revisions subtract what they replace.
+/// A change of a promise.
 #[derive(Debug, Clone, PartialEq)]
-pub struct DaySums {
+pub struct PromiseRow {
     /// Workspace.
     pub workspace: WorkspaceId,
-    /// Day and link.
-    pub link: Link,
-    /// Magical moments.
-    pub magical: i64,
-    /// Neutral moments.
-    pub neutral: i64,
-    /// Miserable moments.
-    pub miserable: i64,
-    /// Sum of gaps.
-    pub gap: f64,
-    /// Sum of squared gaps.
-    pub gap_squared: f64,
-}
-
-impl DaySums {
-    /// The sums of one moment, added (`sign` = 1) or taken back (`sign` = −1).
-    pub fn of(workspace: &WorkspaceId, link: &Link, outcome: Outcome, gap: f64, sign: i64) -> Self {
-        let (mut magical, mut neutral, mut miserable) = (0, 0, 0);
-        match outcome {
-            Outcome::Magical => magical = sign,
-            Outcome::Neutral => neutral = sign,
-            Outcome::Miserable => miserable = sign,
-        }
-        let factor = sign as f64;
-        Self {
-            workspace: workspace.clone(),
-            link: link.clone(),
-            magical,
-            neutral,
-            miserable,
-            gap: factor * gap,
-            gap_squared: factor * gap * gap,
-        }
-    }
-
-    /// Adds another change of the same day and link.
-    pub fn add(&mut self, other: &Self) {
-        self.magical += other.magical;
-        self.neutral += other.neutral;
-        self.miserable += other.miserable;
-        self.gap += other.gap;
-        self.gap_squared += other.gap_squared;
-    }
+    /// The customer's segments.
+    pub segments: Vec<Segment>,
+    /// The change.
+    pub promise: PromiseChanged,
 }
 
 /// A recovery case as of its newest change.
@@ -147,6 +108,8 @@ pub struct CaseRow {
     pub workspace: WorkspaceId,
     /// Customer.
     pub customer: CustomerId,
+    /// The customer's segments.
+    pub segments: Vec<Segment>,
     /// When it changed.
     pub changed_at: Timestamp,
     /// The change.

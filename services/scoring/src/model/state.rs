@@ -1,16 +1,19 @@
 //! What is kept between records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use elate_delight::churn::History;
 use elate_delight::score::Direction;
 use elate_delight::{DelightParams, DelightState};
 use elate_domain::system::DefinitionsPublished;
-use elate_domain::{Outcome, WorkspaceId};
+use elate_domain::{Outcome, Timestamp, Truth, WorkspaceId};
 use elate_manifest::spec;
 use serde::{Deserialize, Serialize};
 
-use super::rows::Link;
+use super::effect::{self, Design, Observed};
+use super::segments::Segment;
+use super::sums::{Counts, Link};
 
 /// How many revisable moments a customer may have at once; the oldest are then taken as final.
 pub const MAX_REVISABLE: usize = 64;
@@ -30,6 +33,38 @@ pub struct CustomerState {
     /// A judgement could not be taken in exactly; scores read from the stored moments are.
     #[serde(default)]
     pub approximate: bool,
+    /// The value of each trait that tells customers apart.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub segments: BTreeMap<String, String>,
+    /// The newest wows, oldest first, as many as are told apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wows: Vec<Timestamp>,
+    /// Thresholds (in millionths) that the score has passed upwards without rising by their hysteresis yet: they still
+    /// count as not reached.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub held: BTreeSet<i64>,
+    /// Purchases, where the workspace says what one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purchases: Option<History>,
+    /// Plays by which the customer was observed, or is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub effects: BTreeMap<String, Observed>,
+    /// The first judged moment: from here on is watched who stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<FirstMoment>,
+}
+
+/// The first judged moment of a customer, and whether it was made good.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FirstMoment {
+    /// The moment.
+    pub moment_id: String,
+    /// When it was.
+    pub at: Timestamp,
+    /// Whether it was miserable, as last judged.
+    pub miserable: bool,
+    /// When a recovery of it began.
+    pub recovered_at: Option<Timestamp>,
 }
 
 /// What the daily sums counted for a moment that may be revised.
@@ -41,6 +76,20 @@ pub struct Counted {
     pub outcome: Outcome,
     /// The gap.
     pub gap: f64,
+    /// Whether it counted as advocacy.
+    #[serde(default)]
+    pub advocacy: bool,
+    /// The segments for which it was counted.
+    #[serde(default)]
+    pub segments: Vec<Segment>,
+}
+
+impl Counted {
+    /// What the sums counted.
+    pub fn counts(&self) -> Counts {
+        let truth = if self.advocacy { Truth::Umot } else { Truth::Smot };
+        Counts::of(self.outcome, truth, self.gap)
+    }
 }
 
 /// What holds for all customers of a partition: the settings of each workspace.
@@ -53,6 +102,7 @@ pub struct PartitionState {
 
 /// How a workspace wants its customers scored.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Settings {
     /// Version of the definitions that they come from.
     pub definitions_version: u64,
@@ -60,6 +110,12 @@ pub struct Settings {
     pub params: DelightParams,
     /// Where a crossing is an event; nowhere, as long as the workspace has no Score manifest.
     pub thresholds: Vec<Threshold>,
+    /// Traits that tell customers apart.
+    pub segments: Vec<spec::ScoreSegment>,
+    /// What counts as a purchase.
+    pub purchases: Option<spec::ScorePurchases>,
+    /// How the plays with a control group are observed.
+    pub effects: BTreeMap<String, Design>,
 }
 
 /// Where a crossing is an event.
@@ -71,6 +127,9 @@ pub struct Threshold {
     pub below: bool,
     /// Rising above it counts.
     pub above: bool,
+    /// How far above it a score must rise to count as above again.
+    #[serde(default)]
+    pub hysteresis: f64,
 }
 
 impl Threshold {
@@ -101,10 +160,13 @@ impl Settings {
     /// version, and leaves the defaults.
     pub fn of(published: &DefinitionsPublished) -> Self {
         let mut settings = Self { definitions_version: published.version, ..Self::default() };
+        settings.effects = effect::designs(published);
         let is_score = |m: &&serde_json::Value| m.get("kind").and_then(|k| k.as_str()) == Some("Score");
         let spec = published.manifests.iter().find(is_score).and_then(|m| m.get("spec"));
         let Some(Ok(score)) = spec.map(spec::Score::deserialize) else { return settings };
         settings.thresholds = score.thresholds.iter().map(threshold).collect();
+        settings.segments = score.segments;
+        settings.purchases = score.purchases;
         settings
     }
 }
@@ -115,5 +177,5 @@ fn threshold(threshold: &spec::ScoreThreshold) -> Threshold {
         Some(spec::Direction::Above) => (false, true),
         None => (true, true),
     };
-    Threshold { at: threshold.at, below, above }
+    Threshold { at: threshold.at, below, above, hysteresis: threshold.hysteresis }
 }

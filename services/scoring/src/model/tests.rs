@@ -149,17 +149,17 @@ fn a_crossing_is_an_event_once_and_decay_crosses_back_by_timer() {
 #[test]
 fn a_revision_takes_back_what_the_daily_sums_had_counted() {
     let mut state = CustomerState::default();
-    let mut sums: Vec<(i64, i64, f64)> = Vec::new();
+    let mut sums: Vec<(i64, i64, i64)> = Vec::new();
     let provisional = judged("a", DAY, -1.0, 0, true);
     let final_one = judged("a", DAY, -3.0, 1, false);
     for (offset, judged) in [(1, provisional), (2, final_one)] {
         let rows = moment(&mut state, offset, &judged).rows;
         sums.extend(rows.iter().filter_map(|row| match row {
-            Row::Sums(sums) => Some((sums.miserable, sums.magical, sums.gap)),
+            Row::Sums(row) => Some((row.counts.miserable, row.counts.magical, row.counts.gap)),
             _ => None,
         }));
     }
-    assert_eq!(sums, vec![(1, 0, -1.0), (-1, 0, 1.0), (1, 0, -3.0)]);
+    assert_eq!(sums, vec![(1, 0, -1_000_000), (-1, 0, 1_000_000), (1, 0, -3_000_000)]);
     assert_eq!(state.delight.count(), 1);
     assert!(state.revisable.is_empty());
 }

@@ -10,6 +10,9 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         let mut all = elate_consumer::migrations();
         all.push(Box::new(Tables));
+        all.push(Box::new(super::rollup_migration::Rollups));
+        all.push(Box::new(super::feedback::migration::Feedback));
+        all.push(Box::new(super::effect::Effects));
         all
     }
 }

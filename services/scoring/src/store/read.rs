@@ -1,14 +1,13 @@
 //! Reading: what the use-cases ask for, always of one workspace.
 
 use elate_delight::Moment;
-use elate_delight::rates::{CaseCounts, OutcomeCounts};
 use elate_delight::score::Level;
-use elate_delight::survey::{Nps, Sample};
+use elate_delight::survey::Nps;
 use elate_domain::{CustomerId, Timestamp, WorkspaceId};
-use elate_storage::{Error, Row, query_all, query_one};
+use elate_storage::{Error, Row, query_all};
 
 use super::Store;
-use crate::app::{GroupBy, Period};
+use crate::app::Period;
 use crate::model::answers::SurveyKind;
 
 /// A judgement as it was known at some time.
@@ -37,28 +36,6 @@ pub struct ScoreEntry {
     pub delight: f64,
     /// Moments that it rests on.
     pub moments: u64,
-}
-
-/// The sums of one group over a period.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GroupSums {
-    /// Journey, stage, touchpoint, product or channel; empty for the company.
-    pub group: String,
-    /// Moments by outcome.
-    pub outcomes: OutcomeCounts,
-    /// Their gaps.
-    pub gaps: Sample,
-}
-
-/// The recovery cases of one group over a period.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct CaseSums {
-    /// Group, as in [`GroupSums`].
-    pub group: String,
-    /// Cases by state.
-    pub counts: CaseCounts,
-    /// Milliseconds from opening to recovery, of those that recovered.
-    pub recovery_millis: Vec<f64>,
 }
 
 /// Survey answers over a period.
@@ -114,67 +91,6 @@ impl Store {
         query_all(self.database.read(), sql, values).await?.iter().map(score_entry).collect()
     }
 
-    /// The sums of all scores that are needed to let them fade to any later time.
-    pub async fn levels(&self, workspace: &WorkspaceId) -> Result<Vec<Level>, Error> {
-        let sql = "SELECT as_of, numerator, mass, weight, weight_squared FROM score WHERE workspace = $1";
-        let rows = query_all(self.database.read(), sql, [workspace.as_str().into()]).await?;
-        rows.iter().map(level).collect()
-    }
-
-    /// How many customers were active in a period.
-    pub async fn active_customers(&self, workspace: &WorkspaceId, period: Period) -> Result<u64, Error> {
-        let sql = "SELECT count(DISTINCT customer) AS n FROM activity
-            WHERE workspace = $1 AND day >= $2 AND day < $3";
-        let values = [workspace.as_str().into(), period.from_day().into(), period.to_day().into()];
-        let row = query_one(self.database.read(), sql, values).await?;
-        row.map_or(Ok(0), |row| Ok(row.try_get::<i64>("", "n")?.cast_unsigned()))
-    }
-
-    /// Moments and gaps of a period, by group.
-    pub async fn sums(
-        &self,
-        workspace: &WorkspaceId,
-        period: Period,
-        by: GroupBy,
-    ) -> Result<Vec<GroupSums>, Error> {
-        let group = by.column();
-        // SUM over BIGINT is NUMERIC on PostgreSQL.
-        let sql = format!(
-            "SELECT {group} AS grouped, CAST(sum(magical) AS BIGINT) AS magical,
-                CAST(sum(neutral) AS BIGINT) AS neutral, CAST(sum(miserable) AS BIGINT) AS miserable,
-                sum(gap) AS gap, sum(gap_squared) AS gap_squared
-            FROM day_sums WHERE workspace = $1 AND day >= $2 AND day < $3 GROUP BY 1 ORDER BY 1"
-        );
-        let values = [workspace.as_str().into(), period.from_day().into(), period.to_day().into()];
-        query_all(self.database.read(), &sql, values).await?.iter().map(group_sums).collect()
-    }
-
-    /// Recovery cases that were opened in a period, by group; only journeys and touchpoints know cases.
-    pub async fn cases(
-        &self,
-        workspace: &WorkspaceId,
-        period: Period,
-        by: GroupBy,
-    ) -> Result<Vec<CaseSums>, Error> {
-        let Some(group) = by.case_column() else { return Ok(Vec::new()) };
-        let sql = format!(
-            "SELECT {group} AS grouped, state, opened_at, changed_at FROM recovery_case
-            WHERE workspace = $1 AND opened_at >= $2 AND opened_at < $3 ORDER BY 1"
-        );
-        let values = [workspace.as_str().into(), period.from_millis().into(), period.to_millis().into()];
-        let mut sums: Vec<CaseSums> = Vec::new();
-        for row in query_all(self.database.read(), &sql, values).await? {
-            let group: String = row.try_get("", "grouped")?;
-            if sums.last().is_none_or(|last| last.group != group) {
-                sums.push(CaseSums { group, ..CaseSums::default() });
-            }
-            if let Some(last) = sums.last_mut() {
-                last.count(&row)?;
-            }
-        }
-        Ok(sums)
-    }
-
     /// Answers of a kind in a period, of one survey or of all.
     pub async fn answers(
         &self,
@@ -202,24 +118,6 @@ impl Store {
     }
 }
 
-impl CaseSums {
-    fn count(&mut self, row: &Row) -> Result<(), Error> {
-        let state: String = row.try_get("", "state")?;
-        match state.as_str() {
-            "recovered" => {
-                self.counts.recovered += 1;
-                let (opened, changed): (i64, i64) =
-                    (row.try_get("", "opened_at")?, row.try_get("", "changed_at")?);
-                self.recovery_millis.push((changed - opened).max(0) as f64);
-            }
-            "relapsed" => self.counts.relapsed += 1,
-            "lost" => self.counts.lost += 1,
-            _ => self.counts.open += 1,
-        }
-        Ok(())
-    }
-}
-
 fn stored_moment(row: &Row) -> Result<StoredMoment, Error> {
     let because: String = row.try_get("", "because")?;
     Ok(StoredMoment {
@@ -237,7 +135,7 @@ fn stored_moment(row: &Row) -> Result<StoredMoment, Error> {
     })
 }
 
-fn level(row: &Row) -> Result<Level, Error> {
+pub(super) fn level(row: &Row) -> Result<Level, Error> {
     Ok(Level {
         at: Timestamp(row.try_get("", "as_of")?),
         numerator: row.try_get("", "numerator")?,
@@ -247,26 +145,11 @@ fn level(row: &Row) -> Result<Level, Error> {
     })
 }
 
-fn score_entry(row: &Row) -> Result<ScoreEntry, Error> {
+pub(super) fn score_entry(row: &Row) -> Result<ScoreEntry, Error> {
     Ok(ScoreEntry {
         customer: CustomerId(row.try_get("", "customer")?),
         level: level(row)?,
         delight: row.try_get("", "delight")?,
         moments: row.try_get::<i64>("", "moments")?.cast_unsigned(),
     })
-}
-
-fn group_sums(row: &Row) -> Result<GroupSums, Error> {
-    let count = |name| row.try_get::<i64>("", name).map(|n| n.max(0).cast_unsigned());
-    let outcomes = OutcomeCounts {
-        magical: count("magical")?,
-        neutral: count("neutral")?,
-        miserable: count("miserable")?,
-    };
-    let (sum, squares): (f64, f64) = (row.try_get("", "gap")?, row.try_get("", "gap_squared")?);
-    let n = outcomes.total() as f64;
-    let mean = if n > 0.0 { sum / n } else { 0.0 };
-    let deviations = (squares - n * mean * mean).max(0.0);
-    let gaps = Sample { count: outcomes.total(), mean, squares: deviations };
-    Ok(GroupSums { group: row.try_get("", "grouped")?, outcomes, gaps })
 }

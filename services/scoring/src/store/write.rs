@@ -8,17 +8,22 @@ use elate_storage::bulk::{Conflict, Rows};
 use elate_storage::{Error, Transaction, execute};
 
 use super::Store;
-use crate::model::rows::{AnswerRow, CaseRow, DaySums, Link, MomentRow, Row, ScoreRow};
+use super::effect::Batch as EffectBatch;
+use super::feedback::Batch as FeedbackBatch;
+use super::rollup::{self, Sums};
+use crate::model::rows::{AnswerRow, CaseRow, MomentRow, Row, ScoreRow};
+use crate::model::segments::to_text;
 
 /// The rows of a batch by table. Of several rows under one key the last counts; sums are added up.
 #[derive(Default)]
 struct Batch {
     moments: BTreeMap<(WorkspaceId, CustomerId, String, u32), MomentRow>,
     scores: BTreeMap<(WorkspaceId, CustomerId), ScoreRow>,
-    sums: BTreeMap<(WorkspaceId, Link), DaySums>,
-    active: BTreeMap<(WorkspaceId, i64, CustomerId), ()>,
+    sums: Sums,
     cases: BTreeMap<(WorkspaceId, String), CaseRow>,
     answers: BTreeMap<(WorkspaceId, String), AnswerRow>,
+    feedback: FeedbackBatch,
+    effects: EffectBatch,
 }
 
 #[async_trait::async_trait]
@@ -44,7 +49,7 @@ impl ProcessorStore<Row> for Store {
         customer: CustomerId,
     ) -> Result<u64, Error> {
         let mut purged = 0;
-        for table in ["moment", "score", "activity", "recovery_case", "answer"] {
+        for table in ["moment", "score", "recovery_case", "answer", "feedback", "survey_asked", "at_risk"] {
             let sql = format!("DELETE FROM {table} WHERE workspace = $1 AND customer = $2");
             purged += execute(tx, &sql, [workspace.as_str().into(), customer.0.into()]).await?;
         }
@@ -60,14 +65,11 @@ async fn reassign(
     survivor: CustomerId,
 ) -> Result<(), Error> {
     let values = || [workspace.as_str().into(), loser.0.into(), survivor.0.into()];
-    for table in ["moment", "recovery_case", "answer"] {
+    for table in ["moment", "recovery_case", "answer", "feedback", "survey_asked"] {
         let sql = format!("UPDATE {table} SET customer = $3 WHERE workspace = $1 AND customer = $2");
         execute(tx, &sql, values()).await?;
     }
-    let both = "INSERT INTO activity (workspace, day, customer)
-        SELECT workspace, day, $3 FROM activity WHERE workspace = $1 AND customer = $2 ON CONFLICT DO NOTHING";
-    execute(tx, both, values()).await?;
-    for table in ["activity", "score"] {
+    for table in ["score", "at_risk"] {
         let sql = format!("DELETE FROM {table} WHERE workspace = $1 AND customer = $2");
         execute(tx, &sql, [workspace.as_str().into(), loser.0.into()]).await?;
     }
@@ -85,21 +87,21 @@ impl Batch {
             Row::Score(row) => {
                 self.scores.insert((row.workspace.clone(), row.customer), row);
             }
-            Row::Sums(row) => match self.sums.get_mut(&(row.workspace.clone(), row.link.clone())) {
-                Some(sums) => sums.add(&row),
-                None => {
-                    self.sums.insert((row.workspace.clone(), row.link.clone()), row);
-                }
-            },
-            Row::Active { workspace, day, customer } => {
-                self.active.insert((workspace, day, customer), ());
+            Row::Sums(row) => self.sums.add(&row),
+            Row::Active { workspace, day, customer, segments } => {
+                self.sums.active(&workspace, day, customer, &segments);
             }
+            Row::Promise(row) => self.sums.promise(&row),
             Row::Case(row) => {
                 self.cases.insert((row.workspace.clone(), row.case.case_id.clone()), *row);
             }
             Row::Answer(row) => {
                 self.answers.insert((row.workspace.clone(), row.submission.clone()), row);
             }
+            Row::Feedback(row) => self.feedback.answer(*row),
+            Row::Asked(row) => self.feedback.asked(row),
+            Row::Effect(row) => self.effects.effect(row),
+            Row::Design(row) => self.effects.design(row),
             Row::Reassign { .. } => {}
         }
     }
@@ -107,10 +109,11 @@ impl Batch {
     async fn write(self, tx: &Transaction) -> Result<(), Error> {
         write_moments(tx, self.moments.into_values().collect()).await?;
         write_scores(tx, self.scores.into_values().collect()).await?;
-        write_sums(tx, self.sums.into_values().collect()).await?;
-        write_active(tx, self.active.into_keys().collect()).await?;
-        write_cases(tx, self.cases.into_values().collect()).await?;
-        write_answers(tx, self.answers.into_values().collect()).await
+        self.sums.write(tx).await?;
+        rollup::write_cases(tx, self.cases.into_values().collect()).await?;
+        write_answers(tx, self.answers.into_values().collect()).await?;
+        self.effects.write(tx).await?;
+        self.feedback.write(tx).await
     }
 }
 
@@ -138,7 +141,8 @@ async fn write_moments(tx: &Transaction, rows: Vec<MomentRow>) -> Result<(), Err
 async fn write_scores(tx: &Transaction, rows: Vec<ScoreRow>) -> Result<(), Error> {
     let newest = "(workspace, customer) DO UPDATE SET as_of = excluded.as_of, numerator = excluded.numerator,
         mass = excluded.mass, weight = excluded.weight, weight_squared = excluded.weight_squared,
-        delight = excluded.delight, moments = excluded.moments";
+        delight = excluded.delight, moments = excluded.moments, last_wow = excluded.last_wow,
+        segments = excluded.segments";
     Rows::new()
         .text("workspace", rows.iter().map(|r| r.workspace.as_str().to_owned()))
         .uuid("customer", rows.iter().map(|r| r.customer.0))
@@ -149,59 +153,9 @@ async fn write_scores(tx: &Transaction, rows: Vec<ScoreRow>) -> Result<(), Error
         .f64("weight_squared", rows.iter().map(|r| r.level.weight_squared))
         .f64("delight", rows.iter().map(|r| r.delight))
         .i64("moments", rows.iter().map(|r| r.moments.cast_signed()))
+        .i64_opt("last_wow", rows.iter().map(|r| r.last_wow.map(|at| at.0)))
+        .text("segments", rows.iter().map(|r| to_text(&r.segments)))
         .insert(tx, "score", Conflict::Do(newest))
-        .await
-        .map(|_| ())
-}
-
-async fn write_sums(tx: &Transaction, rows: Vec<DaySums>) -> Result<(), Error> {
-    let added = "(workspace, day, journey, stage, touchpoint, product, channel) DO UPDATE SET
-        magical = day_sums.magical + excluded.magical, neutral = day_sums.neutral + excluded.neutral,
-        miserable = day_sums.miserable + excluded.miserable, gap = day_sums.gap + excluded.gap,
-        gap_squared = day_sums.gap_squared + excluded.gap_squared";
-    Rows::new()
-        .text("workspace", rows.iter().map(|r| r.workspace.as_str().to_owned()))
-        .i64("day", rows.iter().map(|r| r.link.day))
-        .text("journey", rows.iter().map(|r| r.link.journey.clone()))
-        .text("stage", rows.iter().map(|r| r.link.stage.clone()))
-        .text("touchpoint", rows.iter().map(|r| r.link.touchpoint.clone()))
-        .text("product", rows.iter().map(|r| r.link.product.clone()))
-        .text("channel", rows.iter().map(|r| r.link.channel.clone()))
-        .i64("magical", rows.iter().map(|r| r.magical))
-        .i64("neutral", rows.iter().map(|r| r.neutral))
-        .i64("miserable", rows.iter().map(|r| r.miserable))
-        .f64("gap", rows.iter().map(|r| r.gap))
-        .f64("gap_squared", rows.iter().map(|r| r.gap_squared))
-        .insert(tx, "day_sums", Conflict::Do(added))
-        .await
-        .map(|_| ())
-}
-
-async fn write_active(tx: &Transaction, rows: Vec<(WorkspaceId, i64, CustomerId)>) -> Result<(), Error> {
-    Rows::new()
-        .text("workspace", rows.iter().map(|r| r.0.as_str().to_owned()))
-        .i64("day", rows.iter().map(|r| r.1))
-        .uuid("customer", rows.iter().map(|r| r.2.0))
-        .insert(tx, "activity", Conflict::Ignore)
-        .await
-        .map(|_| ())
-}
-
-async fn write_cases(tx: &Transaction, rows: Vec<CaseRow>) -> Result<(), Error> {
-    let newest =
-        "(workspace, case_id) DO UPDATE SET state = excluded.state, changed_at = excluded.changed_at,
-        held_out = excluded.held_out, customer = excluded.customer";
-    Rows::new()
-        .text("workspace", rows.iter().map(|r| r.workspace.as_str().to_owned()))
-        .text("case_id", rows.iter().map(|r| r.case.case_id.clone()))
-        .uuid("customer", rows.iter().map(|r| r.customer.0))
-        .text("journey", rows.iter().map(|r| r.case.journey.clone()))
-        .text("touchpoint", rows.iter().map(|r| r.case.touchpoint.clone()))
-        .text("state", rows.iter().map(|r| r.case.state.as_str().to_owned()))
-        .i64("opened_at", rows.iter().map(|r| r.case.opened_at.0))
-        .i64("changed_at", rows.iter().map(|r| r.changed_at.0))
-        .bool("held_out", rows.iter().map(|r| r.case.held_out))
-        .insert(tx, "recovery_case", Conflict::Do(newest))
         .await
         .map(|_| ())
 }
