@@ -116,6 +116,23 @@ impl Target {
         Ok(scoring::v1::scoring_service_client::ScoringServiceClient::new(channel))
     }
 
+    /// Answers and comments.
+    pub async fn feedback(
+        &self,
+    ) -> Result<scoring::v1::feedback_service_client::FeedbackServiceClient<Authenticated>> {
+        let channel = self.channel(self.scoring.as_deref().unwrap_or(&self.server)).await?;
+        let client = scoring::v1::feedback_service_client::FeedbackServiceClient::new(channel);
+        Ok(client.max_decoding_message_size(MAX_MESSAGE))
+    }
+
+    /// What plays bring.
+    pub async fn effects(
+        &self,
+    ) -> Result<scoring::v1::effect_service_client::EffectServiceClient<Authenticated>> {
+        let channel = self.channel(self.scoring.as_deref().unwrap_or(&self.server)).await?;
+        Ok(scoring::v1::effect_service_client::EffectServiceClient::new(channel))
+    }
+
     /// Messages, previews, test sends.
     pub async fn notifications(
         &self,

@@ -8,7 +8,7 @@ pub mod output;
 use clap::{Parser, Subcommand};
 
 use client::Target;
-use commands::{admin, customer, import, manifests, redrive, score, simulate, tail, why};
+use commands::{admin, customer, effect, feedback, import, manifests, redrive, score, simulate, tail, why};
 
 /// Elate, an engine for moments of truth.
 #[derive(Debug, Parser)]
@@ -32,6 +32,9 @@ enum Command {
     Get(manifests::Get),
     /// Deletes manifests.
     Delete(manifests::Delete),
+    /// Imports, lists and reports answers and comments.
+    #[command(subcommand)]
+    Feedback(feedback::Feedback),
     /// Appends recorded messages as history.
     Import(import::Import),
     /// Prints records of the workspace as they come.
@@ -42,6 +45,8 @@ enum Command {
     /// Shows a customer's delight and what made it.
     #[command(subcommand)]
     Score(score::Score),
+    /// Says what plays bring: treated customers against those held out.
+    Effect(effect::Effect),
     /// Says why a customer got, or did not get, a play.
     Why(why::Why),
     /// Says what would have happened: a recorded file replayed in memory.
@@ -71,10 +76,12 @@ impl Cli {
             Command::Diff(command) => command.run(target).await,
             Command::Get(command) => command.run(target).await,
             Command::Delete(command) => command.run(target).await,
+            Command::Feedback(command) => command.run(target).await,
             Command::Import(command) => command.run(target).await,
             Command::Tail(command) => command.run(target).await,
             Command::Customer(command) => command.run(target).await,
             Command::Score(command) => command.run(target).await,
+            Command::Effect(command) => command.run(target).await,
             Command::Why(command) => command.run(target).await,
             Command::Simulate(command) => command.run(),
             Command::Workspace(command) => command.run(target).await,

@@ -2,6 +2,8 @@
 
 pub mod admin;
 pub mod customer;
+pub mod effect;
+pub mod feedback;
 pub mod import;
 pub mod manifests;
 pub mod message;

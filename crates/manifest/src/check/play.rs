@@ -33,6 +33,11 @@ pub(super) fn check(play: &Play, problems: &mut Problems) {
     if let Some(caps) = play.caps {
         play_caps(caps, "spec.caps", problems);
     }
+    if let Some(effect) = &play.effect {
+        problems.positive("spec.effect.observe", effect.observe);
+        problems.in_range("spec.effect.cost", effect.cost, 0.0..=1e9);
+        problems.count("spec.effect.complaints", effect.complaints.len(), 0);
+    }
     let mut walk = Walk { problems, visible: inside, steps: 0, service: play.service };
     walk.steps(&play.steps, "spec.steps", 0);
     let steps = walk.steps;

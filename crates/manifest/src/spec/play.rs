@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::scalar::{LocalDate, LocalTime, Percent, Zone};
-use super::{EventMatch, PlayStep, Recurrence, schemas};
+use super::{EventMatch, PlayMeasure, PlayStep, Recurrence, schemas};
 use crate::Name;
 use crate::expression::{Condition, Value};
 
@@ -32,6 +32,9 @@ pub struct Play {
     /// The share that is left without the play, so that its effect can be measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holdout: Option<Holdout>,
+    /// How it is measured what the play brings, against its control group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<PlayMeasure>,
     /// Which play goes first where several could: the higher number. It takes what is left of the policy's limits.
     #[serde(default)]
     pub priority: i32,
