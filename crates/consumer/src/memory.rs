@@ -213,7 +213,11 @@ impl LogSource for MemoryLog {
             }
             appended += 1;
             if state.feed_back {
-                let partition = event.customer.partition(state.partitions.len() as u32);
+                // What a service tells a partition as a whole stays there, as in the log itself.
+                let partition = match event.customer.is_none() {
+                    true => producer.partition,
+                    false => event.customer.partition(state.partitions.len() as u32),
+                };
                 state.append(partition, &event);
             }
             state.appended.push(event);

@@ -14,6 +14,7 @@
 //! |---|---|
 //! | [`gap`] | the expectation that counts, the gap, the outcome |
 //! | [`habit`] | what a customer gets used to, learned tolerances, promises that were moved |
+//! | [`remaining`] | how much longer something takes, and the chance that it comes too late |
 //! | [`score`] | the delight score, from scratch and incrementally; explanations, intervals, crossings |
 //! | [`survey`] | intervals for shares, differences, means and NPS |
 //! | [`rates`] | wow rate, miserable rate, recovery, each with its interval |
@@ -31,6 +32,7 @@ pub mod interval;
 pub mod links;
 pub mod mending;
 pub mod rates;
+pub mod remaining;
 pub mod score;
 pub mod survey;
 pub mod survival;

@@ -12,8 +12,14 @@ elate_telemetry::metrics! {
     CONDITIONS_FAILED: Counter("elate_journeys_conditions_failed_total", Count, []);
     /// Partial matches of patterns that were dropped, the oldest first, because a customer's state was full.
     PARTIAL_MATCHES_DROPPED: Counter("elate_journeys_partial_matches_dropped_total", Count, []);
+    /// Visits of journey instances that were not kept, because the instance has too many.
+    MOVES_LEFT_OUT: Counter("elate_journeys_moves_left_out_total", Count, []);
+    /// Looks at journeys as they are, by how they ended: `complete`, `cut`, `busy`, `failed`.
+    DISCOVERIES: Counter("elate_journeys_discoveries_total", Count, ["ended"]);
     /// Evaluations of plays' triggers by what came of them.
     PLAYS_EVALUATED: Counter("elate_journeys_plays_evaluated_total", Count, ["decision"]);
+    /// Turns of the keeper, which looks after what concerns all customers, that failed and are taken again.
+    KEEPER_FAILED: Counter("elate_journeys_keeper_failed_total", Count, []);
 }
 
 /// For metrics without labels.

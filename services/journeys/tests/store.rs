@@ -50,6 +50,7 @@ fn owner(number: u128) -> Owner {
 
 fn promise(id: u128, who: u128, due: i64, state: PromiseState) -> Row {
     Row::Promise(PromiseRow {
+        outlook: None,
         owner: owner(who),
         promise_id: Uuid::from_u128(id),
         moment: "delivery".into(),
@@ -244,7 +245,7 @@ async fn an_instance_comes_with_its_step_log(shop: &Shop) {
     let missing = shop.app.play_instance(&workspace("other"), Uuid::from_u128(1)).await;
     assert!(matches!(missing, Err(Error::InstanceUnknown(_))), "{missing:?}");
     let filter =
-        InstanceFilter { name: Some("mend".into()), phases: vec![PlayPhase::HeldOut], customer: None };
+        InstanceFilter { name: Some("mend".into()), phases: vec![PlayPhase::HeldOut], ..Default::default() };
     let found = shop.app.play_instances(&workspace("shop"), &filter, ALL).await.unwrap().items;
     assert_eq!(found.iter().map(|row| row.instance_id.as_u128()).collect::<Vec<_>>(), [2]);
     shop.write(vec![journey(1, 1, JourneyPhase::Active), journey(1, 1, JourneyPhase::Completed)]).await;

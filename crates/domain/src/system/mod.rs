@@ -8,12 +8,14 @@
 mod control;
 mod customer;
 mod journey;
+mod learned;
 mod message;
 mod request;
 
 pub use control::*;
 pub use customer::*;
 pub use journey::*;
+pub use learned::*;
 pub use message::*;
 pub use request::*;
 
@@ -27,6 +29,9 @@ pub mod name {
     pub const IMPORT_ENDED: &str = "elate.import.ended";
     /// Sending was paused or resumed (every partition): [`super::PauseChanged`].
     pub const PAUSE_CHANGED: &str = "elate.reach.pause_changed";
+
+    /// What was learned from all customers about a moment (every partition): [`super::PopulationLearned`].
+    pub const POPULATION_LEARNED: &str = "elate.population.learned";
 
     /// A customer was merged into another (on the loser's timeline): [`super::MergedAway`].
     pub const MERGED_AWAY: &str = "elate.customer.merged_away";
@@ -72,6 +77,10 @@ pub mod name {
 
     /// A play asks for a survey: [`super::SurveyRequested`].
     pub const SURVEY_REQUESTED: &str = "elate.survey.requested";
+    /// A survey's question was handed over to a customer: [`super::SurveyAsked`].
+    pub const SURVEY_ASKED: &str = "elate.survey.asked";
+    /// A survey did not ask, and why: [`super::SurveySkipped`].
+    pub const SURVEY_SKIPPED: &str = "elate.survey.skipped";
     /// A play asks for a reward from a budget: [`super::GrantRequested`].
     pub const GRANT_REQUESTED: &str = "elate.grant.requested";
 

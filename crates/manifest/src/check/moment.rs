@@ -5,7 +5,7 @@ use elate_domain::Better;
 use super::Problems;
 use super::names::Visible;
 use crate::pattern::{Vocabulary, compile};
-use crate::spec::{Moment, Promise, PromiseSource, Step, Tolerance};
+use crate::spec::{EventMatch, LearnedRisk, Moment, Promise, PromiseSource, Step, Tolerance};
 
 pub(super) fn check(moment: &Moment, problems: &mut Problems) {
     check_source(moment, problems);
@@ -115,7 +115,13 @@ fn check_judgement(moment: &Moment, problems: &mut Problems) {
             "`better` must be `earlier` or `later`",
         );
     }
-    tolerance("spec.tolerance", moment.tolerance, is_time, problems);
+    match (moment.tolerance, moment.min_tolerance) {
+        (Tolerance::Learned, None) => {
+            problems.add("spec.min_tolerance", "is required", "what holds until a tolerance was learned");
+        }
+        (Tolerance::Learned, Some(_)) => {}
+        (stated, _) => tolerance("spec.tolerance", stated, is_time, problems),
+    }
     if let Some(least) = moment.min_tolerance {
         tolerance("spec.min_tolerance", least, is_time, problems);
     }
@@ -134,7 +140,7 @@ fn check_judgement(moment: &Moment, problems: &mut Problems) {
 fn tolerance(path: &str, tolerance: Tolerance, is_time: bool, problems: &mut Problems) {
     match tolerance {
         Tolerance::Learned => {
-            problems.add(path, "`learned` is not supported yet", "give a duration such as 12h, or a number");
+            problems.add(path, "cannot be learned itself", "give a duration such as 12h, or a number");
         }
         Tolerance::Duration(span) => problems.positive(path, span),
         Tolerance::Number(_) if is_time => {
@@ -251,4 +257,18 @@ fn check_full_promise(moment: &Moment, promise: &Promise, problems: &mut Problem
         problems.value(&format!("{path}.by"), &rule.by, &made.clone().and("due"));
         problems.condition(&format!("{path}.where"), rule.condition.as_ref(), &made);
     }
+    if let Some(learned) = &promise.learned {
+        check_learned(learned, &format!("{path}.learned"), &both, problems);
+    }
+}
+
+fn check_learned(learned: &LearnedRisk, path: &str, both: &Visible<'_>, problems: &mut Problems) {
+    problems.in_range(&format!("{path}.chance"), learned.chance, 0.01..=0.99);
+    problems.in_range(&format!("{path}.least"), f64::from(learned.least), 10.0..=2_000.0);
+    problems.count(&format!("{path}.milestones"), learned.milestones.len(), 0);
+    for (index, milestone) in learned.milestones.iter().enumerate() {
+        problems.event_match(&format!("{path}.milestones[{index}]"), milestone, both);
+    }
+    let names = learned.milestones.iter().map(EventMatch::described).collect::<Vec<_>>();
+    problems.unique(names.iter().map(String::as_str), |index| format!("{path}.milestones[{index}]"));
 }

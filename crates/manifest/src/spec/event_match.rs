@@ -30,6 +30,19 @@ impl EventMatch {
         Self { on: Some(OneOrMany(vec![name.to_owned()])), ..Self::default() }
     }
 
+    /// Which events are meant, in words; two that mean different events are described differently.
+    pub fn described(&self) -> String {
+        let names = self.on.as_ref().map(|names| names.0.join(" or "));
+        let mut text = names.unwrap_or_else(|| "an event".to_owned());
+        if let Some(event_type) = self.event_type {
+            text.push_str(&format!(" of type {}", event_type.as_str()));
+        }
+        if let Some(condition) = &self.condition {
+            text.push_str(&format!(" where {}", condition.text()));
+        }
+        text
+    }
+
     /// Whether an event is of a meant name and type; the condition is not looked at.
     pub fn fits(&self, event: &EventView) -> bool {
         let name_fits = self.on.as_ref().is_none_or(|names| names.iter().any(|name| name == &*event.name));

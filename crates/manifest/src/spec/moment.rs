@@ -50,7 +50,7 @@ pub struct Moment {
     pub expect: Expect,
     /// What one unit of difference is.
     pub tolerance: Tolerance,
-    /// The least that a learned tolerance can be.
+    /// The least that a learned tolerance can be, and what it is until enough was seen. Required where it is learned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_tolerance: Option<Tolerance>,
     /// From which gap on it is magical or miserable.
@@ -100,6 +100,7 @@ impl Moment {
             withdrawn: full.and_then(|promise| promise.withdrawn.as_ref()),
             moved: full.and_then(|promise| promise.moved.as_ref()),
             at_risk: full.map(|promise| promise.at_risk.as_slice()).unwrap_or_default(),
+            learned: full.and_then(|promise| promise.learned.as_ref()),
         })
     }
 }

@@ -67,6 +67,34 @@ pub struct Promise {
     /// Milestones of the way. The first one missed puts the promise at risk, once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub at_risk: Vec<AtRisk>,
+    /// At risk as learned: from how long promises before it still took after their last milestone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learned: Option<LearnedRisk>,
+}
+
+/// When a promise is at risk by what was learned from promises before it.
+///
+/// ```yaml
+/// learned: {milestones: ["Order Packed", "Order Shipped"], chance: 0.5}
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LearnedRisk {
+    /// Events of the way. The time still needed is learned after each of them, and after the promise was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub milestones: Vec<EventMatch>,
+    /// The chance to be late, 0 to 1, above which it is at risk.
+    #[serde(default = "half")]
+    #[schemars(range(min = 0.01, max = 0.99))]
+    pub chance: f64,
+    /// Promises that must have been fulfilled before anything is said.
+    #[serde(default = "thirty")]
+    #[schemars(range(min = 10, max = 2000))]
+    pub least: u32,
+}
+
+fn thirty() -> u32 {
+    30
 }
 
 /// An event, and the name by which expressions know it.
@@ -151,6 +179,8 @@ pub struct PromiseRules<'a> {
     pub moved: Option<&'a Moved>,
     /// Milestones of the way.
     pub at_risk: &'a [AtRisk],
+    /// At risk as learned.
+    pub learned: Option<&'a LearnedRisk>,
 }
 
 /// An event of a promise, and the name by which expressions know it.
@@ -187,7 +217,7 @@ impl<'de> Deserialize<'de> for PromiseSource {
         impl<'de> Visitor<'de> for Source {
             type Value = PromiseSource;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an expression, or {made, due, fulfilled, withdrawn, moved, at_risk}")
+                f.write_str("an expression, or {made, due, fulfilled, withdrawn, moved, at_risk, learned}")
             }
             fn visit_str<E: Error>(self, text: &str) -> Result<PromiseSource, E> {
                 Value::compile(text).map(PromiseSource::Stated).map_err(E::custom)

@@ -54,9 +54,9 @@ pub struct Commanded {
 /// Writes commands to the log, under a partition that this process holds.
 #[derive(Clone)]
 pub struct Commands {
-    lane: Lane,
-    ownership: Ownership,
-    clock: Arc<dyn Clock>,
+    pub(super) lane: Lane,
+    pub(super) ownership: Ownership,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl std::fmt::Debug for Commands {

@@ -1,11 +1,14 @@
 //! The use-cases: what callers can ask.
 
+pub mod discovery;
+mod keeper;
 mod migration;
 
 use elate_domain::{CustomerId, WorkspaceId};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
+pub use keeper::Keeper;
 pub use migration::{COMMAND_LANE, Commanded, Commands, Group, Preview};
 
 use crate::error::Error;

@@ -111,6 +111,13 @@ impl From<PromiseRow> for pb::Promise {
             journey: row.journey,
             created_time: at(row.created_at),
             updated_time: at(row.updated_at),
+            outlook: row.outlook.map(|outlook| pb::PromiseOutlook {
+                after: outlook.after,
+                samples: outlook.samples,
+                least_samples: outlook.least,
+                chance_late: outlook.chance,
+                time: at(outlook.at),
+            }),
         }
     }
 }

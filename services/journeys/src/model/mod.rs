@@ -4,12 +4,15 @@
 mod assignments;
 mod cases;
 mod definitions;
+pub mod discovery;
 mod evaluations;
 mod hear;
 mod ids;
 mod journeys;
+pub mod learning;
 mod merge;
 mod moments;
+mod moves;
 mod partition;
 mod plays;
 mod processor;

@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use elate_domain::system::{DefinitionsPublished, ImportMark, PauseChanged, PauseScope};
+use elate_domain::system::{DefinitionsPublished, ImportMark, PauseChanged, PauseScope, PopulationLearned};
 use elate_domain::{Offset, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+
+use super::learning::Learned;
 
 /// Different documents of one play that are kept at most. Instances that run an older one leave with the reason.
 const MAX_PLAY_DOCUMENTS: usize = 16;
@@ -40,6 +42,9 @@ pub struct WorkspaceState {
     pub paused_plays: BTreeSet<String>,
     /// Whether all sending is paused.
     pub paused: bool,
+    /// What all customers have taught, by moment.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub learned: BTreeMap<String, Learned>,
     /// Imports under way, and whether their effects are wanted.
     imports: BTreeMap<String, bool>,
 }
@@ -78,7 +83,17 @@ impl PartitionState {
         }
         kept.manifests = Arc::new(published.manifests);
         kept.forget_plays();
+        let manifests = Arc::clone(&kept.manifests);
+        kept.learned.retain(|moment, _| is_moment(&manifests, moment));
         true
+    }
+
+    /// Takes over what all customers have taught about a moment that is in force.
+    pub fn learn(&mut self, workspace: &WorkspaceId, said: PopulationLearned) {
+        let Some(kept) = self.workspaces.get_mut(workspace) else { return };
+        if is_moment(&kept.manifests, &said.moment) {
+            kept.learned.insert(said.moment.clone(), Learned::of(said));
+        }
     }
 
     /// Pauses or resumes.
@@ -146,6 +161,10 @@ impl WorkspaceState {
             self.plays.remove(&name);
         }
     }
+}
+
+fn is_moment(manifests: &[Json], name: &str) -> bool {
+    manifests.iter().any(|m| m["kind"] == "Moment" && m["metadata"]["name"].as_str() == Some(name))
 }
 
 /// The moments, journeys and scheduled plays that are not the same before.

@@ -45,6 +45,7 @@ impl Processor for Journeys {
         let workspace = &event.workspace;
         match &*event.name {
             name::DEFINITIONS_PUBLISHED => publish(partition, record, event, effects)?,
+            name::POPULATION_LEARNED => partition.learn(workspace, payload(event)?),
             name::PAUSE_CHANGED => partition.pause(workspace, payload::<PauseChanged>(event)?),
             name::IMPORT_BEGUN => partition.import(workspace, payload::<ImportMark>(event)?, true),
             name::IMPORT_ENDED => partition.import(workspace, payload::<ImportMark>(event)?, false),
@@ -65,7 +66,7 @@ impl Processor for Journeys {
             Input::Record { record, event } => self.record(kept, state, record, event, effects),
             Input::Timer { workspace, customer, key, deadline } => {
                 if let Some(kept) = kept {
-                    let turn = turn(workspace, customer, deadline, true, effects);
+                    let turn = turn(workspace, customer, deadline, true, kept, effects);
                     self.timer(kept, state, turn, key);
                 }
                 Ok(())
@@ -114,7 +115,8 @@ impl Processor for Journeys {
         match input {
             Input::Record { record, event } => {
                 let definitions = self.cache.definitions(&event.workspace, kept);
-                let mut turn = turn(&event.workspace, event.customer, record.received_at, false, effects);
+                let mut turn =
+                    turn(&event.workspace, event.customer, record.received_at, false, kept, effects);
                 plays::arm_schedules(state, &mut turn, &definitions);
                 let fresh = |target: Target| kept.fresh.contains(&definitions.id_of(target));
                 let targets = definitions.interests.of(event).filter(|target| fresh(*target));
@@ -129,7 +131,7 @@ impl Processor for Journeys {
                 );
             }
             Input::Timer { workspace, customer, key, deadline } => {
-                let turn = turn(workspace, customer, deadline, false, effects);
+                let turn = turn(workspace, customer, deadline, false, kept, effects);
                 self.timer(kept, state, turn, key);
             }
         }
@@ -161,7 +163,7 @@ impl Journeys {
         let targets = definitions.interests.of(event);
         let is_judgement = &*event.name == name::MOMENT_JUDGED;
         let live = !event.historical || kept.historical_effects();
-        let mut turn = turn(&event.workspace, event.customer, record.received_at, live, effects);
+        let mut turn = turn(&event.workspace, event.customer, record.received_at, live, kept, effects);
         plays::arm_schedules(state, &mut turn, &definitions);
         if targets.clone().next().is_none() && state.plays.is_empty() && !is_judgement {
             return Ok(());
@@ -211,9 +213,11 @@ fn turn<'a>(
     customer: CustomerId,
     now: Timestamp,
     live: bool,
+    kept: &'a WorkspaceState,
     effects: &'a mut Effects<Row>,
 ) -> Turn<'a> {
-    Turn { owner: Owner { workspace: workspace.clone(), customer }, now, live, effects }
+    let owner = Owner { workspace: workspace.clone(), customer };
+    Turn { owner, now, live, learned: &kept.learned, effects }
 }
 
 fn publish(

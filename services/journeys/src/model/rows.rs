@@ -4,6 +4,8 @@ use elate_domain::{CaseState, CustomerId, Outcome, Partition, PromiseState, Time
 use uuid::Uuid;
 
 pub use super::evaluations::{Check, EvaluationRow, PlayDecision, Verdict};
+pub use super::learning::{Measure, Outlook, OutlookRow, SampleRow};
+pub use super::moves::{JourneyMoveRow, MAX_CARRIED, MAX_CARRIED_BYTES, MAX_MOVES, MoveKind};
 
 /// A row for one of the service's tables. Rows with the id of an earlier one replace it.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,12 +20,18 @@ pub enum Row {
     Case(CaseRow),
     /// A journey instance as it stands.
     Journey(JourneyRow),
+    /// A line of a journey instance: a visit, or its end.
+    JourneyMove(JourneyMoveRow),
     /// A play instance as it stands.
     Play(PlayRow),
     /// A line of a play instance's step log.
     Step(StepRow),
     /// An evaluation of a play's trigger.
     Evaluation(EvaluationRow),
+    /// How a promise looks.
+    Outlook(OutlookRow),
+    /// Something was observed that the population learns from.
+    Sample(SampleRow),
     /// A partition switched to other definitions.
     Definitions(DefinitionsRow),
     /// Everything of one customer belongs to another from here on.
@@ -60,6 +68,9 @@ pub struct PromiseRow {
     pub fulfilled_at: Option<Timestamp>,
     /// Why it is in this state.
     pub reason: String,
+    /// How it looks by what was learned, where its manifest learns. It is written as a row of its own, and put in here
+    /// where promises are read.
+    pub outlook: Option<Outlook>,
     /// Touchpoint.
     pub touchpoint: String,
     /// Journey.

@@ -147,6 +147,9 @@ pub struct Promise {
     /// Milestones that were reached, by their place among the rules.
     #[serde(default)]
     pub milestones: Vec<u32>,
+    /// When milestones that are learned from were reached, by their place among the rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reached: Vec<(u32, Timestamp)>,
     /// Log time when it was made.
     pub created_at: Timestamp,
     /// Lines in its history.
@@ -211,6 +214,12 @@ pub struct JourneyInstance {
     pub entered_at: Timestamp,
     /// When it last moved.
     pub moved_at: Timestamp,
+    /// When what began it happened; absent where it began before its moves were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_at: Option<Timestamp>,
+    /// Its visits so far, the entry included.
+    #[serde(default)]
+    pub moves: u32,
 }
 
 /// A customer in a play. An instance in a state always waits: everything else is done at once.

@@ -5,7 +5,11 @@ use elate_domain::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
+use std::collections::BTreeMap;
+
 use super::ids;
+use super::learning::Learned;
+use super::moments::Facts;
 use super::rows::{Owner, Row};
 
 /// What every part of a step is given.
@@ -16,8 +20,17 @@ pub(crate) struct Turn<'a> {
     pub(crate) now: Timestamp,
     /// Whether plays may start and messages be asked for; not while history is being built up.
     pub(crate) live: bool,
+    /// What all customers have taught, by moment.
+    pub(crate) learned: &'a BTreeMap<String, Learned>,
     /// What is to be done.
     pub(crate) effects: &'a mut Effects<Row>,
+}
+
+impl<'a> Turn<'a> {
+    /// What all customers have taught about a moment, as it is worded.
+    pub(crate) fn learned(&self, facts: &Facts) -> Option<&'a Learned> {
+        self.learned.get(&facts.moment).filter(|learned| learned.is_about(facts.wording))
+    }
 }
 
 impl Turn<'_> {

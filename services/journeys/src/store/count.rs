@@ -13,7 +13,10 @@ pub(super) fn count(rows: &[Row]) {
             Row::Case(row) => (&metrics::CASES_CHANGED, "state", row.state.as_str()),
             Row::Evaluation(row) => (&metrics::PLAYS_EVALUATED, "decision", row.decision.word()),
             Row::PromiseChange(_)
+            | Row::Outlook(_)
+            | Row::Sample(_)
             | Row::Journey(_)
+            | Row::JourneyMove(_)
             | Row::Play(_)
             | Row::Step(_)
             | Row::Definitions(_)

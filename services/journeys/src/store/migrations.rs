@@ -14,6 +14,8 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(ReadModels));
         all.push(Box::new(PlayChecks));
         all.push(Box::new(PromiseChanges));
+        all.push(Box::new(super::moves::JourneyMoves));
+        all.push(Box::new(super::company_tables::Company));
         all
     }
 }
@@ -42,13 +44,16 @@ impl MigrationTrait for ReadModels {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let tables = super::TABLES.iter().filter(|table| **table != "promise_changes");
+        let tables = super::TABLES.iter().filter(|table| !LATER.contains(*table));
         for table in tables.chain(&["definitions", "definition_documents"]) {
             manager.get_connection().execute_unprepared(&format!("DROP TABLE IF EXISTS {table}")).await?;
         }
         Ok(())
     }
 }
+
+/// Tables that came with later migrations, and go with these.
+const LATER: [&str; 4] = ["promise_changes", super::moves::TABLE, "population_samples", "promise_outlooks"];
 
 /// What each condition of a play evaluated to.
 struct PlayChecks;

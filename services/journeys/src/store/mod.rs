@@ -3,9 +3,13 @@
 //! No query can be made without a workspace: `query::Select` puts the filter in, and everything here goes through
 //! it. What is in these tables follows from the log alone; they can be emptied and built again.
 
+mod company;
+mod company_tables;
 mod count;
 mod evaluations;
+mod gaps;
 mod migrations;
+mod moves;
 mod promises;
 mod query;
 mod read;
@@ -16,7 +20,10 @@ mod write;
 use elate_domain::{CustomerId, WorkspaceId};
 use elate_storage::{Database, Error, Transaction, execute};
 
+pub use company::{Announcement, Sampled};
+pub use gaps::Gap;
 pub use migrations::Migrator;
+pub use moves::{Began, LastMove, VisitCounts};
 pub use promises::PromiseFilter;
 pub use read::{CaseFilter, InstanceFilter, PartitionVersion};
 pub use running::Waiting;
@@ -30,9 +37,12 @@ const TABLES: &[&str] = &[
     "moments",
     "recovery_cases",
     "journey_instances",
+    moves::TABLE,
     "play_instances",
     "play_steps",
     "play_evaluations",
+    "population_samples",
+    "promise_outlooks",
 ];
 
 /// The read models: as the loop writes it and the list calls read it.

@@ -1,13 +1,16 @@
 //! What is known of promises, and of what became of them.
 
+use std::collections::HashMap;
+
 use elate_domain::{CustomerId, PromiseState, Timestamp, WorkspaceId};
 use elate_storage::Error;
 use uuid::Uuid;
 
 use super::Store;
+use super::company::outlook;
 use super::query::{Order, Reader, Select};
 use super::read::{owner, read, time};
-use crate::model::rows::{PromiseChangeRow, PromiseRow};
+use crate::model::rows::{Outlook, PromiseChangeRow, PromiseRow};
 use crate::page::{After, Page, PageOf};
 
 /// Which promises are asked for; what is empty leaves all in.
@@ -53,7 +56,8 @@ impl Store {
             select = select.and("due_at", "<", before.0);
         }
         let rows = select.page(BY_DUE, page.after, page.limit + 1).all(&self.database).await?;
-        let rows = read(&rows, "promises", |r| promise(r, workspace))?;
+        let mut rows = read(&rows, "promises", |r| promise(r, workspace))?;
+        self.look(workspace, &mut rows).await?;
         Ok(Page::cut(rows, page.limit, |row| After { at: row.due.0, id: row.promise_id }))
     }
 
@@ -65,11 +69,32 @@ impl Store {
     ) -> Result<Option<(PromiseRow, Vec<PromiseChangeRow>)>, Error> {
         let select = Select::of(COLUMNS, "promises", workspace).and("promise_id", "=", promise_id);
         let rows = select.order_by("promise_id", 1).all(&self.database).await?;
-        let Some(found) = read(&rows, "promises", |r| promise(r, workspace))?.pop() else { return Ok(None) };
+        let mut rows = read(&rows, "promises", |r| promise(r, workspace))?;
+        self.look(workspace, &mut rows).await?;
+        let Some(found) = rows.pop() else { return Ok(None) };
         let columns = "promise_id, customer_id, sequence, at, state, due_at, reason";
         let select = Select::of(columns, "promise_changes", workspace).and("promise_id", "=", promise_id);
         let rows = select.order_by("sequence", MAX_CHANGES).all(&self.database).await?;
         Ok(Some((found, read(&rows, "promise_changes", |r| change(r, workspace))?)))
+    }
+}
+
+impl Store {
+    /// Puts in how promises look by what was learned.
+    async fn look(&self, workspace: &WorkspaceId, promises: &mut [PromiseRow]) -> Result<(), Error> {
+        if promises.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<Uuid> = promises.iter().map(|row| row.promise_id).collect();
+        let columns = "promise_id, milestone, samples, least, chance, at";
+        let select = Select::of(columns, "promise_outlooks", workspace).and_one_of_ids("promise_id", &ids);
+        let rows = select.order_by("promise_id", ids.len() as u64).all(&self.database).await?;
+        let found = read(&rows, "promise_outlooks", |r| Ok((r.uuid("promise_id")?, outlook(r)?)))?;
+        let mut found: HashMap<Uuid, Outlook> = found.into_iter().collect();
+        for row in promises {
+            row.outlook = found.remove(&row.promise_id);
+        }
+        Ok(())
     }
 }
 
@@ -84,6 +109,7 @@ fn promise(r: &Reader<'_>, workspace: &WorkspaceId) -> Result<PromiseRow, Error>
         first_due: time(r, "first_due_at")?,
         fulfilled_at: r.i64_opt("fulfilled_at")?.map(Timestamp),
         reason: r.text("reason")?,
+        outlook: None,
         touchpoint: r.text("touchpoint")?,
         journey: r.text("journey")?,
         created_at: time(r, "created_at")?,

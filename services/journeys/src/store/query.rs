@@ -55,6 +55,13 @@ impl Select {
         self
     }
 
+    /// One of these ids.
+    pub(super) fn and_one_of_ids(mut self, column: &str, ids: &[Uuid]) -> Self {
+        let places: Vec<String> = ids.iter().map(|id| self.bind((*id).into())).collect();
+        self.sql.push_str(&format!(" AND {column} IN ({})", places.join(", ")));
+        self
+    }
+
     /// At most `limit` rows after a place in an order.
     pub(super) fn page(mut self, order: Order, after: Option<After>, limit: u64) -> Self {
         let Order { time, id, newest_first } = order;
@@ -65,6 +72,13 @@ impl Select {
         }
         let way = if newest_first { "DESC" } else { "ASC" };
         self.sql.push_str(&format!(" ORDER BY {time} {way}, {id} {way} LIMIT {limit}"));
+        self
+    }
+
+    /// Only rows behind a place in an ascending order.
+    pub(super) fn and_after<const N: usize>(mut self, columns: &str, place: [Value; N]) -> Self {
+        let places: Vec<String> = place.into_iter().map(|value| self.bind(value)).collect();
+        self.sql.push_str(&format!(" AND ({columns}) > ({})", places.join(", ")));
         self
     }
 
@@ -107,6 +121,10 @@ impl Reader<'_> {
     }
 
     pub(super) fn f64(&self, column: &str) -> Result<f64, Error> {
+        Ok(self.row.try_get("", column)?)
+    }
+
+    pub(super) fn f64_opt(&self, column: &str) -> Result<Option<f64>, Error> {
         Ok(self.row.try_get("", column)?)
     }
 

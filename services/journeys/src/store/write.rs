@@ -8,10 +8,11 @@ use elate_storage::bulk::{Conflict, Rows};
 use elate_storage::{Error, Transaction, execute};
 
 use super::TABLES;
+use super::company::{write_outlooks, write_samples};
 use super::words::Word as _;
 use crate::model::rows::{
-    CaseRow, Check, DefinitionsRow, EvaluationRow, JourneyRow, MergedRow, MomentRow, Owner, PlayRow,
-    PromiseChangeRow, PromiseRow, Row, StepRow,
+    CaseRow, Check, DefinitionsRow, EvaluationRow, JourneyMoveRow, JourneyRow, MergedRow, MomentRow,
+    OutlookRow, Owner, PlayRow, PromiseChangeRow, PromiseRow, Row, SampleRow, StepRow,
 };
 
 /// The rows of a batch by table, each key once: the last one stands.
@@ -22,9 +23,12 @@ struct Sorted {
     moments: Vec<MomentRow>,
     cases: Vec<CaseRow>,
     journeys: Vec<JourneyRow>,
+    moves: Vec<JourneyMoveRow>,
     plays: Vec<PlayRow>,
     steps: Vec<StepRow>,
     evaluations: Vec<EvaluationRow>,
+    outlooks: Vec<OutlookRow>,
+    samples: Vec<SampleRow>,
     definitions: Vec<DefinitionsRow>,
     merged: Vec<MergedRow>,
 }
@@ -38,9 +42,12 @@ pub(super) async fn write(tx: &Transaction, rows: Vec<Row>) -> Result<(), Error>
             Row::Moment(row) => sorted.moments.push(row),
             Row::Case(row) => sorted.cases.push(row),
             Row::Journey(row) => sorted.journeys.push(row),
+            Row::JourneyMove(row) => sorted.moves.push(row),
             Row::Play(row) => sorted.plays.push(row),
             Row::Step(row) => sorted.steps.push(row),
             Row::Evaluation(row) => sorted.evaluations.push(row),
+            Row::Outlook(row) => sorted.outlooks.push(row),
+            Row::Sample(row) => sorted.samples.push(row),
             Row::Definitions(row) => sorted.definitions.push(row),
             Row::Merged(row) => sorted.merged.push(row),
         }
@@ -56,9 +63,15 @@ impl Sorted {
         moments(tx, newest(self.moments, |r| (r.owner.workspace.clone(), r.moment_id))).await?;
         cases(tx, newest(self.cases, |r| (r.owner.workspace.clone(), r.case_id))).await?;
         journeys(tx, newest(self.journeys, |r| (r.owner.workspace.clone(), r.instance_id))).await?;
+        let moves = newest(self.moves, |r| (r.owner.workspace.clone(), r.instance_id, r.sequence));
+        super::moves::write(tx, moves).await?;
         plays(tx, newest(self.plays, |r| (r.owner.workspace.clone(), r.instance_id))).await?;
         steps(tx, newest(self.steps, |r| (r.owner.workspace.clone(), r.instance_id, r.sequence))).await?;
         evaluations(tx, newest(self.evaluations, |r| (r.owner.workspace.clone(), r.evaluation_id))).await?;
+        write_outlooks(tx, newest(self.outlooks, |r| (r.owner.workspace.clone(), r.promise_id))).await?;
+        let key =
+            |r: &SampleRow| (r.owner.workspace.clone(), r.moment.clone(), r.wording, r.measure.clone(), r.id);
+        write_samples(tx, newest(self.samples, key)).await?;
         definitions(tx, self.definitions).await?;
         for row in self.merged {
             merge(tx, row).await?;

@@ -226,6 +226,10 @@ impl Fitting<'_> {
             self.condition(&format!("{path}.where"), rule.condition.as_ref(), &seen);
             events.push(names(Some(&rule.unless)));
         }
+        for (index, milestone) in promise.learned.iter().flat_map(|learned| &learned.milestones).enumerate() {
+            self.event_match(&format!("{path}.learned.milestones[{index}]"), milestone, variables);
+            events.push(names(Some(milestone)));
+        }
         // a promise without a key is of the customer alone, and its events need nothing in common
         if moment.key.is_some() { events } else { Vec::new() }
     }

@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 
 use super::{Definitions, Interests, Target};
 use crate::model::journeys::{Journey, Touchpoint};
+use crate::model::learning;
 use crate::model::moments::{Facts, Kind, MomentDefinition, PatternMoment, SingleMoment};
 use crate::model::plays::{self, Play};
 use crate::model::promises::{Moving, Rules};
@@ -67,7 +68,8 @@ fn add_journey_or_policy(set: &mut Definitions, manifest: &Json) -> Result<(), S
 fn add_moment_or_play(set: &mut Definitions, manifest: &Json) -> Result<(), String> {
     match manifest["kind"].as_str() {
         Some("Moment") => {
-            let compiled = moment(set, name_of(manifest), read(manifest)?)?;
+            let wording = learning::wording(&manifest["spec"]);
+            let compiled = moment(set, name_of(manifest), wording, read(manifest)?)?;
             set.moments.push(compiled);
         }
         Some("Play") => set.plays.push(Arc::new(play(manifest)?)),
@@ -90,7 +92,7 @@ fn journey(name: &str, spec: spec::Journey) -> Journey {
         entry: spec.entry,
         completion: spec.completion,
         abandon_after: spec.abandon.map(|abandon| abandon.after),
-        first_stage: spec.stages.first().copied(),
+        stages: spec.stages,
         touchpoints: touchpoints.collect(),
         recovery_window_millis: spec.recovery.window.as_millis(),
     }
@@ -103,9 +105,14 @@ pub(crate) fn play(manifest: &Json) -> Result<Play, String> {
     Ok(Play { name, spec })
 }
 
-fn moment(set: &mut Definitions, name: &str, spec: spec::Moment) -> Result<MomentDefinition, String> {
+fn moment(
+    set: &mut Definitions,
+    name: &str,
+    wording: i64,
+    spec: spec::Moment,
+) -> Result<MomentDefinition, String> {
     let key = spec.pattern.as_ref().and_then(|pattern| pattern.key.clone()).or_else(|| spec.key.clone());
-    let facts = facts(set, name, &spec);
+    let facts = Facts { wording, ..facts(set, name, &spec) };
     if let Some(rules) = rules(&facts, &key, &spec) {
         return Ok(MomentDefinition { facts, key, kind: Kind::Promise(Box::new(rules)) });
     }
@@ -149,6 +156,8 @@ fn facts(set: &Definitions, name: &str, spec: &spec::Moment) -> Facts {
         weight: spec.weight,
         better: spec.better,
         tolerance: spec.tolerance.as_f64().or_else(|| spec.min_tolerance.and_then(spec::Tolerance::as_f64)),
+        learns_tolerance: spec.tolerance == spec::Tolerance::Learned,
+        wording: 0,
         thresholds: Thresholds { magical: spec.thresholds.magical, miserable: spec.thresholds.miserable },
         since: spec.since.clone(),
         standard: spec.expect.standard.clone(),
@@ -188,6 +197,7 @@ fn rules(facts: &Facts, key: &Option<Value>, spec: &spec::Moment) -> Option<Rule
             keep_first: moved.keep_first,
         }),
         at_risk: full.map_or_else(Vec::new, |promise| promise.at_risk.clone()),
+        learned: full.and_then(|promise| promise.learned.clone()),
         give_up: spec.give_up,
     })
 }

@@ -7,7 +7,8 @@ use elate_domain::{Better, Stage, Timestamp, Truth};
 use elate_manifest::expression::{Quantity, Scope, Value};
 use uuid::Uuid;
 
-use crate::model::rows::{MomentRow, Row};
+use crate::model::learning::Learned;
+use crate::model::rows::{Measure, MomentRow, Row, SampleRow};
 use crate::model::state::CustomerState;
 use crate::model::turn::Turn;
 
@@ -26,8 +27,12 @@ pub(crate) struct Facts {
     pub(crate) channel: String,
     pub(crate) weight: f64,
     pub(crate) better: Better,
-    /// One unit of gap; `None` where it is learned and nothing was learned yet.
+    /// One unit of gap; where it is learned, its least, which holds until enough was learned.
     pub(crate) tolerance: Option<f64>,
+    /// The unit of gap is learned.
+    pub(crate) learns_tolerance: bool,
+    /// Tells wordings of the moment apart by what is learned from it.
+    pub(crate) wording: i64,
     pub(crate) thresholds: Thresholds,
     pub(crate) since: Option<Value>,
     pub(crate) standard: Option<Value>,
@@ -51,6 +56,15 @@ pub(crate) struct Experience {
 }
 
 impl Facts {
+    /// One unit of gap, as of now; `None` where a manifest of a later version of the software does not say it.
+    pub(crate) fn tolerance_in(&self, turn: &Turn<'_>) -> Option<f64> {
+        if !self.learns_tolerance {
+            return self.tolerance;
+        }
+        let learned = turn.learned(self).and_then(Learned::spread);
+        learned.map(|spread| spread.max(self.tolerance.unwrap_or_default())).or(self.tolerance)
+    }
+
     /// Judges an experience and says so on the timeline. `scope` is what the expressions of the other expectations
     /// see. `None`, and nothing is said, where nothing was expected or the units do not fit.
     pub(crate) fn judge(
@@ -60,14 +74,19 @@ impl Facts {
         scope: &Scope<'_>,
         experience: Experience,
     ) -> Option<Judgement> {
-        let tolerance = self.tolerance?;
+        let tolerance = self.tolerance_in(turn).filter(|tolerance| *tolerance > 0.0)?;
         let value = experience.quantity.as_f64();
         // Habits of times are learned on the duration since something, and added back to it.
         let base = match experience.quantity {
             Quantity::Time(_) => self.since.as_ref()?.time(scope).ok().map(|since| since.0 as f64),
             Quantity::Number(_) | Quantity::Duration(_) => Some(0.0),
         };
-        let habit = self.habit.and_then(|_| Some(state.habits.get(&self.moment)? + base?));
+        // Who has no past of their own expects what people like them are used to.
+        let used_to = |state: &CustomerState, turn: &Turn<'_>| {
+            let own = state.habits.get(&self.moment).copied();
+            own.or_else(|| turn.learned(self).and_then(Learned::level))
+        };
+        let habit = self.habit.and_then(|_| Some(used_to(state, turn)? + base?));
         let standard = self.standard.as_ref().and_then(|standard| standard.quantity(scope).ok());
         let expectations = Expectations {
             promise: experience.promise,
@@ -78,13 +97,31 @@ impl Facts {
         let judged = judge(&rule, value, &expectations);
         // "Still nothing" is no experience to get used to, and a revision must not be learned twice.
         if let (Some(half_life), Some(base), false) = (self.habit, base, experience.provisional) {
-            let level =
-                habit::update(state.habits.get(&self.moment).copied(), value - base, tolerance, half_life);
+            let level = habit::update(used_to(state, turn), value - base, tolerance, half_life);
             state.habits.insert(self.moment.clone(), level);
+        }
+        if let (Some(base), false) = (base, experience.provisional) {
+            self.observe(turn, &experience, value - base);
         }
         let judgement = judged.ok()?;
         self.report(turn, &experience, &judgement, tolerance);
         Some(judgement)
+    }
+
+    /// Writes what the population learns from, where it does.
+    fn observe(&self, turn: &mut Turn<'_>, experience: &Experience, value: f64) {
+        if !self.learns_tolerance && self.habit.is_none() {
+            return;
+        }
+        turn.row(Row::Sample(SampleRow {
+            owner: turn.owner.clone(),
+            moment: self.moment.clone(),
+            wording: self.wording,
+            measure: Measure::Experience,
+            id: experience.moment_id,
+            value,
+            at: turn.now,
+        }));
     }
 
     fn report(&self, turn: &mut Turn<'_>, experience: &Experience, judgement: &Judgement, tolerance: f64) {

@@ -80,21 +80,8 @@ pub(super) fn exits(found: &mut Findings, play: &Play) {
     if play.spec.exit_on.is_empty() {
         return;
     }
-    let names = play.spec.exit_on.iter().map(described).collect::<Vec<_>>().join(", ");
+    let names = play.spec.exit_on.iter().map(EventMatch::described).collect::<Vec<_>>().join(", ");
     found.not_asked("exits", format!("left at once on {names}"));
-}
-
-/// An event that is meant, in words.
-pub(super) fn described(meant: &EventMatch) -> String {
-    let names = meant.on.as_ref().map(|names| names.0.join(" or "));
-    let mut text = names.unwrap_or_else(|| "an event".to_owned());
-    if let Some(event_type) = meant.event_type {
-        text.push_str(&format!(" of type {}", event_type.as_str()));
-    }
-    if let Some(condition) = &meant.condition {
-        text.push_str(&format!(" where {}", condition.text()));
-    }
-    text
 }
 
 /// The same key never starts twice.

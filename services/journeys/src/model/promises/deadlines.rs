@@ -1,13 +1,13 @@
 //! What time does to promises.
 
 use elate_delight::gap::GAP_CLAMP;
-use elate_domain::PromiseState;
+use elate_domain::{PromiseState, Timestamp};
 use elate_manifest::expression::{Quantity, Scope, StepCaptures};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use super::Rules;
 use super::life::{judged_against, report};
+use super::{Rules, outlook};
 use crate::model::moments::Experience;
 use crate::model::state::{CustomerState, Promise};
 use crate::model::turn::Turn;
@@ -21,6 +21,8 @@ pub(crate) enum Alarm {
     Due,
     /// Nobody waits any longer.
     GiveUp,
+    /// It is time to look what was learned.
+    Outlook,
 }
 
 impl Alarm {
@@ -29,6 +31,7 @@ impl Alarm {
         match text {
             "due" => Some(Self::Due),
             "give_up" => Some(Self::GiveUp),
+            "outlook" => Some(Self::Outlook),
             other => other.strip_prefix("risk:")?.parse().ok().map(Self::Risk),
         }
     }
@@ -47,7 +50,7 @@ fn give_up_timer(promise: Uuid) -> String {
 }
 
 /// Sets, or sets anew, the timers of a pending promise.
-pub(super) fn arm(turn: &mut Turn<'_>, rules: &Rules, traits: &Json, promise: &Promise) {
+pub(super) fn arm(turn: &mut Turn<'_>, rules: &Rules, traits: &Json, promise: &mut Promise) {
     let Some(dates) = promise.dates else { return };
     let captures = StepCaptures::new().with(rules.made.0.as_str(), promise.owner.clone());
     let scope =
@@ -61,9 +64,15 @@ pub(super) fn arm(turn: &mut Turn<'_>, rules: &Rules, traits: &Json, promise: &P
             _ => turn.effects.cancel_timer(risk_timer(promise.id, place)),
         }
     }
+    turn.set_timer(due_timer(promise.id), felt_from(turn, rules, promise, dates.latest));
+    outlook::look(turn, rules, promise);
+}
+
+/// From when on it is miserable that nothing has come.
+fn felt_from(turn: &Turn<'_>, rules: &Rules, promise: &Promise, latest: Timestamp) -> Timestamp {
     // Moved forward, it is not miserable before the latest date; moved back, not before the blend of dates is missed.
-    let felt_from = judged_against(rules, promise).map_or(dates.latest, |blend| blend.max(dates.latest));
-    turn.set_timer(due_timer(promise.id), felt_from.plus_millis(rules.patience_millis()));
+    let due = judged_against(rules, promise).map_or(latest, |blend| blend.max(latest));
+    due.plus_millis(rules.patience_millis(turn))
 }
 
 /// Takes all timers of a promise back.
@@ -73,6 +82,9 @@ pub(super) fn disarm(turn: &mut Turn<'_>, rules: &Rules, promise: Uuid) {
     }
     turn.effects.cancel_timer(due_timer(promise));
     turn.effects.cancel_timer(give_up_timer(promise));
+    if rules.learned.is_some() {
+        turn.effects.cancel_timer(outlook::timer(promise));
+    }
 }
 
 /// A deadline of the promise at `place` has passed.
@@ -87,6 +99,11 @@ pub(crate) fn fire(
         Alarm::Risk(rule) => risk(state, turn, rules, place, rule),
         Alarm::Due => due(state, turn, rules, place),
         Alarm::GiveUp => give_up(state, turn, rules, place),
+        Alarm::Outlook => {
+            if let Some(promise) = state.promises.get_mut(place) {
+                outlook::look(turn, rules, promise);
+            }
+        }
     }
 }
 
@@ -108,6 +125,13 @@ fn due(state: &mut CustomerState, turn: &mut Turn<'_>, rules: &Rules, place: usi
     if !before.is_pending() {
         return;
     }
+    // A tolerance that is learned may have grown since the timer was set.
+    if let Some(dates) = promise.dates.filter(|_| rules.facts.learns_tolerance) {
+        let felt_from = felt_from(turn, rules, promise, dates.latest);
+        if felt_from > turn.now {
+            return turn.set_timer(due_timer(promise.id), felt_from);
+        }
+    }
     promise.state = PromiseState::Broken;
     judge_silence(state, turn, rules, place, Quantity::Time(turn.now), true);
     let Some(promise) = state.promises.get_mut(place) else { return };
@@ -117,18 +141,19 @@ fn due(state: &mut CustomerState, turn: &mut Turn<'_>, rules: &Rules, place: usi
         turn.effects.cancel_timer(risk_timer(promise.id, rule));
     }
     if let Some(due) = judged_against(rules, &promise) {
-        turn.set_timer(give_up_timer(promise.id), due.plus_millis(rules.give_up_millis()));
+        turn.set_timer(give_up_timer(promise.id), due.plus_millis(rules.give_up_millis(turn)));
     }
 }
 
 /// Nobody waits any longer: the judgement becomes final, and the promise leaves the state.
 fn give_up(state: &mut CustomerState, turn: &mut Turn<'_>, rules: &Rules, place: usize) {
     // It stands at the clamp from here on, however short a time `give_up` left it.
-    let clamp = GAP_CLAMP * rules.facts.tolerance.unwrap_or_default();
+    let clamp = GAP_CLAMP * rules.facts.tolerance_in(turn).unwrap_or_default();
     let due = state.promises.get(place).and_then(|promise| judged_against(rules, promise));
     let never = due.map_or(turn.now, |due| due.plus_millis(clamp.ceil() as i64).max(turn.now));
     judge_silence(state, turn, rules, place, Quantity::Time(never), false);
     let mut promise = state.promises.remove(place);
+    outlook::observe(turn, rules, &promise, turn.now);
     let before = promise.state;
     report(turn, rules, &mut promise, Some(before), None, "given up: nothing ever came");
 }

@@ -4,8 +4,7 @@ use elate_domain::system::{PromiseChanged, name};
 use elate_domain::{Outcome, PromiseState, Timestamp};
 use elate_manifest::expression::{EventView, Quantity, Scope, StepCaptures};
 
-use super::Rules;
-use super::deadlines;
+use super::{Rules, deadlines, outlook};
 use crate::model::ids::Of;
 use crate::model::moments::Experience;
 use crate::model::rows::{PromiseChangeRow, PromiseRow, Row};
@@ -84,6 +83,7 @@ fn make(state: &mut CustomerState, turn: &mut Turn<'_>, rules: &Rules, key: Stri
         owner: event.captured(false),
         judged: 0,
         milestones: Vec::new(),
+        reached: Vec::new(),
         created_at: turn.now,
         told: 0,
     };
@@ -95,7 +95,7 @@ fn make(state: &mut CustomerState, turn: &mut Turn<'_>, rules: &Rules, key: Stri
         withdraw(turn, rules, oldest, "too many promises are open");
     }
     report(turn, rules, &mut promise, None, None, &format!("stated by {:?}", &*event.name));
-    deadlines::arm(turn, rules, state.profile.traits(), &promise);
+    deadlines::arm(turn, rules, state.profile.traits(), &mut promise);
     state.promises.push(promise);
 }
 
@@ -119,6 +119,10 @@ fn pass(
             turn.effects.cancel_timer(deadlines::risk_timer(promise.id, place));
         }
     }
+    let learned = rules.learned.as_ref();
+    let reached = learned.is_some_and(|rule| {
+        outlook::reach(rule, &mut promise, event, |milestone| milestone.matches(event, &scope))
+    });
     let moved = rules.moved.as_ref().filter(|moved| moved.on.matches(event, &scope));
     // Stated again by the event that makes promises, it is the same promise with another date.
     let restated = moved.is_none() && rules.made.1.matches(event, &scope);
@@ -130,6 +134,9 @@ fn pass(
         }
         None => None,
     };
+    if reached {
+        outlook::look(turn, rules, &mut promise);
+    }
     if let Some(due) = due {
         move_to(rules, turn, traits, &mut promise, due, event);
     }
@@ -186,6 +193,7 @@ fn fulfil(
     };
     let judgement = rules.facts.judge(state, turn, &scope, experience);
     deadlines::disarm(turn, rules, promise.id);
+    outlook::observe(turn, rules, &promise, event.occurred_at);
     let Some(dates) = promise.dates else { return };
     let before = promise.state;
     let after = match before {
@@ -263,6 +271,7 @@ pub(super) fn report(
         first_due: dates.first,
         fulfilled_at,
         reason: reason.to_owned(),
+        outlook: None,
         touchpoint: facts.touchpoint.clone(),
         journey: facts.journey.clone(),
         created_at: promise.created_at,

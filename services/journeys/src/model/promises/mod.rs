@@ -13,6 +13,7 @@
 
 mod deadlines;
 mod life;
+mod outlook;
 mod rules;
 
 pub(crate) use deadlines::{Alarm, fire};

@@ -3,9 +3,10 @@
 use elate_domain::HumanDuration;
 use elate_manifest::Name;
 use elate_manifest::expression::Value;
-use elate_manifest::spec::{AtRisk, EventMatch};
+use elate_manifest::spec::{AtRisk, EventMatch, LearnedRisk};
 
 use crate::model::moments::Facts;
+use crate::model::turn::Turn;
 
 /// The rules of the promises of one Moment manifest.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub(crate) struct Rules {
     pub(crate) moved: Option<Moving>,
     /// Milestones whose absence puts it at risk.
     pub(crate) at_risk: Vec<AtRisk>,
+    /// How it is put at risk by what was learned.
+    pub(crate) learned: Option<LearnedRisk>,
     /// When an unfulfilled one is closed, after its due time; 5 tolerances where it is not said.
     pub(crate) give_up: Option<HumanDuration>,
 }
@@ -51,15 +54,16 @@ impl Rules {
     }
 
     /// How long after the due time the misery is felt, in milliseconds.
-    pub(crate) fn patience_millis(&self) -> i64 {
-        let tolerance = self.facts.tolerance.unwrap_or_default();
+    pub(crate) fn patience_millis(&self, turn: &Turn<'_>) -> i64 {
+        let tolerance = self.facts.tolerance_in(turn).unwrap_or_default();
         (self.facts.thresholds.miserable.abs() * tolerance).round() as i64
     }
 
     /// How long after the due time an unfulfilled promise is closed, in milliseconds; never before it is miserable.
-    pub(crate) fn give_up_millis(&self) -> i64 {
-        let by_tolerance = || (GIVE_UP_TOLERANCES * self.facts.tolerance.unwrap_or_default()).round() as i64;
-        self.give_up.map_or_else(by_tolerance, HumanDuration::as_millis).max(self.patience_millis())
+    pub(crate) fn give_up_millis(&self, turn: &Turn<'_>) -> i64 {
+        let tolerance = self.facts.tolerance_in(turn).unwrap_or_default();
+        let by_tolerance = || (GIVE_UP_TOLERANCES * tolerance).round() as i64;
+        self.give_up.map_or_else(by_tolerance, HumanDuration::as_millis).max(self.patience_millis(turn))
     }
 
     /// All events that a promise of these rules may listen to.
@@ -69,5 +73,6 @@ impl Rules {
             .chain(&self.withdrawn)
             .chain(self.moved.as_ref().map(|moved| &moved.on))
             .chain(self.at_risk.iter().map(|rule| &rule.unless))
+            .chain(self.learned.iter().flat_map(|rule| &rule.milestones))
     }
 }

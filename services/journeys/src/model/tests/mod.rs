@@ -2,6 +2,7 @@
 
 mod caps;
 mod handed_over;
+mod learned;
 mod migrations;
 mod patterns;
 mod plays;
