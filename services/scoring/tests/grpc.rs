@@ -1,159 +1,23 @@
 //! The gRPC face over the consumer loop: scores, lists, reports and feedback, and who may see them.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use std::sync::Arc;
+#[path = "common/served.rs"]
+mod served;
+
 use std::time::Duration;
 
-use elate_consumer::Consumer;
-use elate_consumer::memory::MemoryLog;
-use elate_delight::DelightParams;
-use elate_domain::system::{MomentJudged, name};
-use elate_domain::{
-    CustomerId, Event, EventType, ManualClock, Outcome, RawJson, SourceId, Stage, Timestamp, Truth,
-    WorkspaceId,
-};
-use elate_proto::common::v1::{CustomerRef, PageRequest, customer_ref};
+use elate_domain::{EventType, RawJson};
+use elate_proto::common::v1::PageRequest;
 use elate_proto::scoring::v1::get_report_request::GroupBy;
-use elate_proto::scoring::v1::scoring_service_client::ScoringServiceClient;
-use elate_proto::scoring::v1::scoring_service_server::ScoringServiceServer;
 use elate_proto::scoring::v1::{
     ExplainScoreRequest, GetFeedbackRequest, GetReportRequest, GetScoreRequest, ListScoresRequest, SurveyKind,
 };
-use elate_rpc::customers::Directory;
-use elate_rpc::error::{fields_of, reason_of};
-use elate_rpc::memory::{NamedKeys, People};
-use elate_rpc::validate::proto_timestamp;
-use elate_rpc::{Channel, GrpcService, Secret, Stack, client};
-use elate_scoring::app::App;
-use elate_scoring::grpc::Grpc;
-use elate_scoring::model::Scoring;
-use elate_scoring::store::{Migrator, Store};
-use elate_storage::{Database, Dsn, Options};
+use elate_storage::Dsn;
 use elate_testkit::eventually;
 use serde_json::json;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
-use tonic::Status;
-use tonic::service::Routes;
+use served::{Client, DAY, Shop, at, customers, of, refusal};
 
-const DAY: i64 = 86_400_000;
 const WITHIN: Duration = Duration::from_secs(30);
-
-type Client = ScoringServiceClient<Channel>;
-
-/// Scoring at work over a log in memory.
-struct Shop {
-    log: MemoryLog,
-    people: People,
-    service: GrpcService,
-    stop: CancellationToken,
-    tasks: JoinSet<Result<(), elate_consumer::Error>>,
-    _folder: tempfile::TempDir,
-}
-
-impl Shop {
-    async fn on(dsn: Option<Dsn>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let dsn = dsn.unwrap_or_else(|| Dsn::Sqlite(folder.path().join("scoring.db")));
-        let database = Database::connect(&dsn, &Options::default()).await.unwrap();
-        database.migrate::<Migrator>().await.unwrap();
-        let (store, log) = (Store::new(database.clone()), MemoryLog::new(2, Timestamp(10 * DAY)));
-        let consumer = Consumer::builder(
-            Arc::new(Scoring),
-            Arc::new(store.clone()),
-            database,
-            Arc::new(log.clone()) as _,
-        );
-        let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-        tasks.spawn(consumer.member("one").build().unwrap().run(stop.clone()));
-        let people = People::default();
-        let clock = Arc::new(ManualClock::new(Timestamp(10 * DAY)));
-        let app = App::new(store, DelightParams::default());
-        let grpc = Grpc::new(app, Directory::new(people.channel()), clock);
-        let service = Stack::new(Arc::new(NamedKeys)).apply(Routes::new(ScoringServiceServer::new(grpc)));
-        Self { log, people, service, stop, tasks, _folder: folder }
-    }
-
-    fn client(&self, key: &str) -> Client {
-        ScoringServiceClient::new(client::in_process(self.service.clone(), Some(Secret::new(key))))
-    }
-
-    fn put(&self, customer: CustomerId, event_type: EventType, name: &str, at: i64, properties: RawJson) {
-        self.people.add("shop", &customer.to_string(), &json!({}));
-        self.log.put(Event {
-            workspace: WorkspaceId::try_new("shop").unwrap(),
-            customer,
-            source: SourceId::try_new("site").unwrap(),
-            message_id: uuid::Uuid::new_v4().to_string(),
-            event_type,
-            name: Arc::from(name),
-            user_id: None,
-            anonymous_id: None,
-            occurred_at: Timestamp(at),
-            properties,
-            traits: RawJson::default(),
-            context: RawJson::default(),
-            caused_by: None,
-            producer: None,
-            historical: false,
-            clamped: false,
-            conflicting: false,
-            trace_parent: None,
-        });
-    }
-
-    fn moment(&self, customer: CustomerId, touchpoint: &str, at: i64, gap: f64) {
-        let judged = MomentJudged {
-            moment_id: uuid::Uuid::new_v4().to_string(),
-            revision: 0,
-            moment: touchpoint.to_owned(),
-            definitions_version: 1,
-            truth: Truth::Smot,
-            journey: "gift-order".to_owned(),
-            stage: Stage::Use,
-            touchpoint: touchpoint.to_owned(),
-            product: String::new(),
-            channel: String::new(),
-            key: String::new(),
-            occurred_at: Timestamp(at),
-            experienced: 0.0,
-            expected: None,
-            expectation: None,
-            unit: "number".to_owned(),
-            tolerance: 1.0,
-            gap,
-            outcome: if gap < 0.0 { Outcome::Miserable } else { Outcome::Magical },
-            weight: 1.0,
-            provisional: false,
-            promise_id: None,
-            because: vec!["m-1".to_owned()],
-        };
-        self.put(customer, EventType::System, name::MOMENT_JUDGED, at, RawJson::of(&judged));
-    }
-
-    async fn stop(mut self) {
-        self.stop.cancel();
-        self.tasks.join_next().await.unwrap().unwrap().unwrap();
-    }
-}
-
-fn of(customer: CustomerId) -> Option<CustomerRef> {
-    Some(CustomerRef { r#ref: Some(customer_ref::Ref::CustomerId(customer.to_string())) })
-}
-
-fn at(millis: i64) -> Option<prost_types::Timestamp> {
-    Some(proto_timestamp(Timestamp(millis)))
-}
-
-fn refusal<T: std::fmt::Debug>(answer: Result<T, Status>) -> (String, String) {
-    let status = answer.unwrap_err();
-    let field = fields_of(&status).first().map(|field| field.field.clone()).unwrap_or_default();
-    (reason_of(&status).unwrap_or_default(), field)
-}
-
-fn customers(count: u128) -> Vec<CustomerId> {
-    (1..=count).map(|n| CustomerId(uuid::Uuid::from_u128(n << 64 | 1))).collect()
-}
 
 async fn until_listed(client: &Client, count: usize) {
     eventually(WITHIN, || {
