@@ -7,7 +7,7 @@ use common::{any_feedback, draft, feedback};
 use elate_domain::{CustomerId, Event, EventType, Kind, RawJson, SourceId, Timestamp, WorkspaceId};
 use elate_feedback::record::{
     CsvReader, Draft, DraftValue, Error, Feedback, FeedbackKind, Full, Intake, Ledger, NdjsonReader, Scale,
-    Value, from_event,
+    Value, event_properties, from_event,
 };
 use proptest::prelude::*;
 
@@ -254,6 +254,20 @@ proptest! {
         let back = NdjsonReader::new(line.as_bytes()).next().unwrap().unwrap();
         prop_assert_eq!(back.fingerprint(), record.fingerprint());
         prop_assert_eq!(back, record);
+    }
+
+    #[test]
+    fn a_record_survives_its_event(record in any_feedback()) {
+        let properties = RawJson::of(&event_properties(&record));
+        let carried = Event {
+            customer: record.by.customer.unwrap_or(CustomerId::NONE),
+            user_id: record.by.user.clone(),
+            anonymous_id: record.by.anonymous.clone(),
+            occurred_at: record.submitted_at,
+            properties,
+            ..event("{}")
+        };
+        prop_assert_eq!(from_event(&carried).unwrap(), vec![record]);
     }
 
     #[test]

@@ -51,6 +51,16 @@ impl ServiceError for Error {
 
 crate::impl_status!(Error);
 
+/// The identifiers with which an event reaches a customer: a user id, or else an anonymous id. `None` for one that has
+/// neither.
+pub fn identifiers(customer: &Customer) -> Option<(String, String)> {
+    match (customer.user_ids.first(), customer.anonymous_ids.first()) {
+        (Some(user), _) => Some((user.clone(), String::new())),
+        (None, Some(anonymous)) => Some((String::new(), anonymous.clone())),
+        (None, None) => None,
+    }
+}
+
 /// Looks customers up in events, always within one workspace.
 #[derive(Debug, Clone)]
 pub struct Directory {

@@ -11,6 +11,7 @@ mod journey;
 mod learned;
 mod message;
 mod request;
+mod rollout;
 
 pub use control::*;
 pub use customer::*;
@@ -18,6 +19,7 @@ pub use journey::*;
 pub use learned::*;
 pub use message::*;
 pub use request::*;
+pub use rollout::*;
 
 /// The names of system events.
 pub mod name {
@@ -32,6 +34,9 @@ pub mod name {
 
     /// What was learned from all customers about a moment (every partition): [`super::PopulationLearned`].
     pub const POPULATION_LEARNED: &str = "elate.population.learned";
+
+    /// It was decided how far a play goes (every partition): [`super::RolloutDecided`].
+    pub const ROLLOUT_DECIDED: &str = "elate.rollout.decided";
 
     /// A customer was merged into another (on the loser's timeline): [`super::MergedAway`].
     pub const MERGED_AWAY: &str = "elate.customer.merged_away";

@@ -37,7 +37,7 @@ use crate::sentiment::LanguageTag;
 pub use csv::{CsvReader, CsvRow, Header};
 pub use draft::{Draft, DraftValue, MAX_CHOICES, MAX_NAME_CHARS, MAX_TRAITS};
 pub use error::{Error, Place};
-pub use event::from_event;
+pub use event::{ANSWERED, event_properties, from_event};
 pub use ledger::{Full, Intake, Ledger};
 pub use ndjson::{JsonLine, NdjsonReader};
 

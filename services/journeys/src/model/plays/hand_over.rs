@@ -140,6 +140,7 @@ fn ask_for_survey(
         key: instance.key.clone(),
         expires_at: turn.now.plus(ask.expires.0),
         data: Json::Object(values(&ask.data, &seen.scope(state, turn, instance))),
+        customer: state.profile.traits().clone(),
     };
     turn.emit(name::SURVEY_REQUESTED, turn.now, &requested);
     format!("the survey {}", ask.survey)

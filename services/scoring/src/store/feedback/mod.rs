@@ -1,0 +1,8 @@
+//! Answers, comments and questions: their tables, written by the loop and read by the use-cases.
+
+pub(super) mod migration;
+mod read;
+mod write;
+
+pub use read::{Answered, FeedbackSelection, StoredFeedback};
+pub(super) use write::Batch;
