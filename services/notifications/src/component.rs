@@ -26,6 +26,7 @@ use crate::grpc::Grpc;
 use crate::metrics;
 use crate::model::Notifications;
 use crate::store::{Migrator, Store};
+use crate::survey_page;
 use crate::unsubscribe::{self, Links};
 
 /// The lane of commands.
@@ -166,14 +167,18 @@ impl Component for NotificationsComponent {
             clock: Arc::clone(&dependencies.clock),
         })?;
         let (lane, ownership) = engine.commands();
-        let app = App::new(store.clone(), lane, ownership, Arc::new(Cache::new(store)));
-        let grpc = Grpc::new(app, Directory::new(events.clone()), dependencies.clock);
+        let definitions = Arc::new(Cache::new(store.clone()));
+        let app = App::new(store, lane, ownership, Arc::clone(&definitions));
+        let clock = Arc::clone(&dependencies.clock);
+        let pages = survey_page::router(links.clone(), definitions, events.clone(), clock)
+            .merge(unsubscribe::router(links, events.clone()));
+        let grpc = Grpc::new(app, Directory::new(events), dependencies.clock);
         let server = NotificationsServiceServer::new(grpc);
         let work = Task::new("notifications consumer", Phase::Consume, move |stop| engine.run(stop));
         Ok(Built::new(move |routes| {
             routes.add_service(server.clone());
         })
-        .http(unsubscribe::router(links, events))
+        .http(pages)
         .task(work))
     }
 }

@@ -6,7 +6,7 @@
 //! * [`model`] is pure: the chain around each message, held and retried under log time; templates.
 //! * [`delivery`] hands messages over: claims them durably before the network is touched, and records what became of
 //!   them together with the receipt for the log. E-mail goes at most once, webhooks at least once with one id.
-//! * [`unsubscribe`] is the page behind the links in messages.
+//! * [`unsubscribe`] is the page behind the links in messages, [`survey_page`] the one behind those of surveys.
 //! * [`store`], [`app`], [`grpc`]: the tables, the use-cases, and their face.
 
 pub mod app;
@@ -16,7 +16,9 @@ pub mod delivery;
 pub mod grpc;
 pub mod metrics;
 pub mod model;
+mod signed;
 pub mod store;
+pub mod survey_page;
 pub mod unsubscribe;
 
 pub use component::{Engine, NotificationsComponent, Parts};

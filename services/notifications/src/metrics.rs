@@ -15,6 +15,8 @@ elate_telemetry::metrics! {
     ENDPOINTS_DISABLED: Counter("elate_notifications_endpoints_disabled_total", Count, []);
     /// Customers who left by the link in a message.
     UNSUBSCRIBED: Counter("elate_notifications_unsubscribed_total", Count, []);
+    /// Answers given on the pages of surveys.
+    SURVEYS_ANSWERED: Counter("elate_notifications_surveys_answered_total", Count, []);
 }
 
 /// For metrics without labels.

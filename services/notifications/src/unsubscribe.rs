@@ -9,24 +9,21 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Html;
 use axum::routing::get;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use elate_domain::{CustomerId, WorkspaceId};
 use elate_proto::common::v1::{CustomerRef, customer_ref};
 use elate_proto::events::v1::SetPreferencesRequest;
 use elate_proto::events::v1::customer_service_client::CustomerServiceClient;
 use elate_rpc::{Channel, Secret, client};
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
+
+use crate::signed::Signer;
+use crate::survey_page::{self, Question};
 
 /// The path before the token.
 pub const PATH: &str = "/unsubscribe/";
 /// Separates this use of the service token from every other.
 const PURPOSE: &[u8] = b"elate unsubscribe links, version 1";
-/// Longer tokens are not looked at.
-const MAX_TOKEN: usize = 2048;
 
 /// What a link leaves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,40 +42,23 @@ pub struct Leave {
     pub topic: String,
 }
 
-/// Signs and checks tokens. Its key is never shown.
-#[derive(Clone)]
+/// Makes and reads the links in messages.
+#[derive(Debug, Clone)]
 pub struct Links {
-    key: [u8; 32],
-}
-
-impl std::fmt::Debug for Links {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Links(redacted)")
-    }
-}
-
-fn mac(key: &[u8], text: &[u8]) -> [u8; 32] {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
-        // HMAC takes keys of every length, so this arm is not reached.
-        return [0; 32];
-    };
-    mac.update(text);
-    mac.finalize().into_bytes().into()
+    leave: Signer,
+    question: Signer,
 }
 
 impl Links {
     /// Links under a key of their own, or under one that is made from the service token.
     pub fn new(own: &Secret, service_token: &Secret) -> Self {
         let secret = if own.is_empty() { service_token } else { own };
-        Self { key: mac(secret.reveal().as_bytes(), PURPOSE) }
+        Self { leave: Signer::new(secret, PURPOSE), question: Signer::new(secret, survey_page::PURPOSE) }
     }
 
     /// The token for a link.
     pub fn token(&self, leave: &Leave) -> String {
-        // A struct of texts serialises without fail.
-        let payload = URL_SAFE_NO_PAD.encode(serde_json::to_vec(leave).unwrap_or_default());
-        let signature = URL_SAFE_NO_PAD.encode(mac(&self.key, payload.as_bytes()));
-        format!("{payload}.{signature}")
+        self.leave.token(leave)
     }
 
     /// The whole link.
@@ -88,15 +68,18 @@ impl Links {
 
     /// What a token leaves; `None` where we did not sign it.
     pub fn read(&self, token: &str) -> Option<Leave> {
-        if token.len() > MAX_TOKEN {
-            return None;
-        }
-        let (payload, signature) = token.split_once('.')?;
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
-        mac.update(payload.as_bytes());
-        // Compares in constant time.
-        mac.verify_slice(&URL_SAFE_NO_PAD.decode(signature).ok()?).ok()?;
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+        self.leave.read(token)
+    }
+
+    /// The link to the page of a question.
+    pub fn question_url(&self, base_url: &str, question: &Question) -> String {
+        let token = self.question.token(question);
+        format!("{}{}{token}", base_url.trim_end_matches('/'), survey_page::PATH)
+    }
+
+    /// Which question a token is about; `None` where we did not sign it.
+    pub fn read_question(&self, token: &str) -> Option<Question> {
+        self.question.read(token)
     }
 }
 

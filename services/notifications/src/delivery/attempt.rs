@@ -22,6 +22,7 @@ use crate::model::schedule;
 use crate::model::template::{self, Rendered};
 use crate::store::dispatch::{Claimed, Outcome};
 use crate::store::endpoint::EndpointRow;
+use crate::survey_page::Question;
 use crate::unsubscribe::{Leave, Links};
 
 /// What deliveries need.
@@ -140,7 +141,7 @@ async fn attempt(
             if runtime.is_disabled(name) && request.to.is_none() {
                 return (vec![Report::new(Verdict::Permanent, "endpoint_disabled", "", "")], "webhook");
             }
-            let rendered = match render(definitions, claimed, request, None) {
+            let rendered = match render(context, definitions, claimed, request, None) {
                 Ok(rendered) => rendered,
                 Err(report) => return (vec![report], "webhook"),
             };
@@ -154,13 +155,21 @@ async fn attempt(
 }
 
 fn render(
+    context: &Context,
     definitions: &Definitions,
     claimed: &Claimed,
     request: &NotificationRequested,
     unsubscribe_url: Option<&str>,
 ) -> Result<Rendered, Report> {
-    let seen = template::context(&request.data, &request.customer, unsubscribe_url);
+    let mut seen = template::context(&request.data, &request.customer, unsubscribe_url);
     let locale = claimed.locale.as_deref().or_else(|| request.customer.get("locale").and_then(Json::as_str));
+    if let Some(survey) = request.data.pointer("/survey/name").and_then(Json::as_str) {
+        let asked = question(context, definitions, claimed, survey, locale);
+        let (text, url) = asked.map_err(|error| {
+            Report::new(Verdict::Permanent, "channel_misconfigured", "", &error.to_string())
+        })?;
+        template::put_question(&mut seen, &text, &url);
+    }
     definitions
         .templates
         .render(&request.template, locale, &seen)
@@ -183,7 +192,7 @@ async fn mail(
         Ok(url) => url,
         Err(error) => return refused("channel_misconfigured", &error.to_string()),
     };
-    let rendered = match render(definitions, claimed, request, url.as_deref()) {
+    let rendered = match render(context, definitions, claimed, request, url.as_deref()) {
         Ok(rendered) => rendered,
         Err(report) => return vec![report],
     };
@@ -240,6 +249,28 @@ fn unsubscribe_url(
             topic: request.topic.clone(),
         },
     )))
+}
+
+/// The question of a survey in the customer's language, and the link to its page. Both are empty where the survey is not
+/// there any more; then its template can't be sent either, as its page would have nothing to show.
+fn question(
+    context: &Context,
+    definitions: &Definitions,
+    claimed: &Claimed,
+    survey: &str,
+    locale: Option<&str>,
+) -> Result<(String, String), secrets::Error> {
+    let Some(found) = definitions.surveys.get(survey) else { return Ok((String::new(), String::new())) };
+    let base = context.variables.setting(&found.page.base_url)?;
+    let (language, text) = found.localised(locale).unwrap_or_default();
+    let question = Question {
+        workspace: claimed.key.workspace.clone(),
+        customer: claimed.customer,
+        survey: survey.to_owned(),
+        survey_id: claimed.notification_id.clone(),
+        locale: language.to_owned(),
+    };
+    Ok((text.to_owned(), context.links.question_url(&base, &question)))
 }
 
 fn report(server: &str, reply: Reply) -> Report {

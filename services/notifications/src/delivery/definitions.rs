@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use elate_domain::WorkspaceId;
-use elate_manifest::spec::Channel;
+use elate_manifest::spec::{Channel, Survey};
 use lru::LruCache;
 use serde_json::Value as Json;
 
@@ -23,6 +23,8 @@ pub struct Definitions {
     pub channels: BTreeMap<String, Arc<Channel>>,
     /// Templates.
     pub templates: Templates,
+    /// Surveys by name.
+    pub surveys: BTreeMap<String, Survey>,
 }
 
 impl Definitions {
@@ -32,6 +34,7 @@ impl Definitions {
         Self {
             channels: channels.into_iter().map(|(name, channel)| (name, Arc::new(channel))).collect(),
             templates: Templates::compile(manifests(documents, "Template")),
+            surveys: manifests(documents, "Survey"),
         }
     }
 }

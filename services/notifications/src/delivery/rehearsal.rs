@@ -20,6 +20,8 @@ use crate::store::dispatch::{Claimed, Outcome};
 
 /// The link that a template shows where it lets the customer unsubscribe; a real one is signed with a secret.
 const UNSUBSCRIBE_URL: &str = "https://unsubscribe.invalid/";
+/// The link to the page of a survey, likewise.
+const SURVEY_URL: &str = "https://survey.invalid/";
 
 /// Deliveries of one replay.
 #[derive(Debug)]
@@ -101,9 +103,14 @@ impl Rehearsal {
     ) -> Result<template::Rendered, template::Error> {
         let request = &new.request;
         let leaves = channel.email.as_ref().is_some_and(|email: &Email| email.unsubscribe.is_some());
-        let seen = template::context(&request.data, &request.customer, leaves.then_some(UNSUBSCRIBE_URL));
+        let mut seen = template::context(&request.data, &request.customer, leaves.then_some(UNSUBSCRIBE_URL));
         let own = request.customer.get("locale").and_then(serde_json::Value::as_str);
         let locale = ready.locale.as_deref().or(own);
+        let survey = request.data.pointer("/survey/name").and_then(serde_json::Value::as_str);
+        if let Some(survey) = survey.and_then(|name| self.definitions.surveys.get(name)) {
+            let (_, question) = survey.localised(locale).unwrap_or_default();
+            template::put_question(&mut seen, question, SURVEY_URL);
+        }
         self.definitions.templates.render(&request.template, locale, &seen)
     }
 }

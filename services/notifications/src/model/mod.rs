@@ -10,6 +10,7 @@
 //! | [`bounce`] | which refusals mean that there is nobody at an address |
 //! | [`schedule`] | when a failed attempt is tried again |
 //! | `suppression` | addresses that are written to no more |
+//! | [`surveys`] | may a customer be asked now, and what became of the question |
 //! | [`template`] | what a message says |
 
 pub mod bounce;
@@ -22,6 +23,7 @@ pub mod rules;
 pub mod schedule;
 pub mod state;
 mod suppression;
+pub mod surveys;
 pub mod template;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use elate_consumer::lane::caused_by;
 use elate_consumer::{Effects, Input, Merged, Processor, StepError};
 use elate_domain::system::{
     DefinitionsPublished, NotificationCancelled, NotificationReceipt, NotificationRedriven,
-    NotificationRequested, PauseChanged, PreferencesChanged, SuppressionSet, name,
+    NotificationRequested, PauseChanged, PreferencesChanged, SuppressionSet, SurveyRequested, name,
 };
 use elate_domain::{Event, EventType, Record};
 use serde::de::DeserializeOwned;
@@ -14,6 +14,8 @@ use super::contact;
 use super::messages::{Arrival, Turn, timer_id};
 use super::rows::{DefinitionsRow, PauseRow, Row};
 use super::state::{CustomerState, MAX_SEEN, PartitionState};
+use super::surveys;
+use super::surveys::MAX_ASKED;
 
 /// The notifications service's step function.
 #[derive(Debug, Clone, Copy, Default)]
@@ -110,6 +112,11 @@ impl Processor for Notifications {
         for (id, open) in lost.open {
             survivor.open.entry(id).or_insert(open);
         }
+        survivor.surveys.extend(lost.surveys);
+        survivor.surveys.make_contiguous().sort_by_key(|known| known.asked.at);
+        while survivor.surveys.len() > MAX_ASKED {
+            survivor.surveys.pop_front();
+        }
         let mut seen = lost.seen;
         seen.append(&mut survivor.seen);
         while seen.len() > MAX_SEEN {
@@ -130,10 +137,10 @@ impl Processor for Notifications {
                     | name::NOTIFICATION_RECEIPT
                     | name::NOTIFICATION_REDRIVEN
                     | name::SUPPRESSION_SET
+                    | name::SURVEY_REQUESTED
             ),
-            EventType::Track | EventType::Page | EventType::Screen | EventType::Group | EventType::Alias => {
-                false
-            }
+            EventType::Track => surveys::is_answer(event_type, name),
+            EventType::Page | EventType::Screen | EventType::Group | EventType::Alias => false,
         }
     }
 }
@@ -146,6 +153,10 @@ fn take(
 ) -> Result<(), StepError> {
     if event.event_type == EventType::Identify {
         contact::learn(state, event);
+        return Ok(());
+    }
+    if surveys::is_answer(event.event_type, &event.name) {
+        surveys::answered(state, event);
         return Ok(());
     }
     let arrival = || Arrival {
@@ -182,6 +193,14 @@ fn take(
         name::NOTIFICATION_RECEIPT => {
             let receipt: NotificationReceipt = payload(event)?;
             turn.receipt(state, &receipt);
+            turn.question_receipt(state, &receipt);
+        }
+        name::SURVEY_REQUESTED => {
+            let requested: SurveyRequested = payload(event)?;
+            // What an import brings up was asked long ago, or never.
+            if !event.historical {
+                turn.ask(state, requested);
+            }
         }
         _ => {}
     }
@@ -194,6 +213,7 @@ fn payload<T: DeserializeOwned>(event: &Event) -> Result<T, StepError> {
 
 /// The documents that a delivery needs, as text.
 fn deliverable(manifests: Vec<Json>) -> String {
-    let needed = |d: &Json| matches!(d.get("kind").and_then(Json::as_str), Some("Channel" | "Template"));
+    let needed =
+        |d: &Json| matches!(d.get("kind").and_then(Json::as_str), Some("Channel" | "Template" | "Survey"));
     Json::Array(manifests.into_iter().filter(needed).collect()).to_string()
 }

@@ -15,6 +15,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::surveys::SurveyRules;
+
 /// The rules of a workspace as of one version of its definitions.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Rules {
@@ -35,6 +37,9 @@ pub struct Rules {
     /// Frequency caps.
     #[serde(default)]
     pub caps: Vec<ClassedCap>,
+    /// Surveys by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub surveys: BTreeMap<String, SurveyRules>,
 }
 
 /// What the chain needs to know of a channel.
@@ -83,10 +88,12 @@ impl Rules {
         let channels: BTreeMap<String, Channel> = manifests(documents, "Channel");
         let templates: BTreeMap<String, spec::Template> = manifests(documents, "Template");
         let policies: BTreeMap<String, spec::Policy> = manifests(documents, "Policy");
+        let surveys: BTreeMap<String, spec::Survey> = manifests(documents, "Survey");
         let mut rules = Self {
             version: published.version,
             channels: channels.iter().map(|(name, c)| (name.clone(), ChannelRules::of(c))).collect(),
             templates: templates.iter().map(|(n, t)| (n.clone(), t.channel.as_str().to_owned())).collect(),
+            surveys: surveys.iter().map(|(name, s)| (name.clone(), SurveyRules::of(name, s))).collect(),
             ..Self::default()
         };
         if let Some(policy) = policies.values().next() {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::rules::Rules;
+use super::surveys::Remembered;
 
 /// Ids of messages that a customer's state remembers; the table's key knows the older ones.
 pub const MAX_SEEN: usize = 512;
@@ -43,6 +44,9 @@ pub struct CustomerState {
     /// Hashes of the ids of messages that were asked for, oldest first.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub seen: VecDeque<u64>,
+    /// Questions of surveys that the customer was asked, oldest first.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub surveys: VecDeque<Remembered>,
 }
 
 /// Where an open message is.

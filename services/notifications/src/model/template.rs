@@ -170,6 +170,14 @@ impl Write for Bounded {
     }
 }
 
+/// Adds what a template sees of a survey: its question and the link to its page.
+pub fn put_question(context: &mut Json, question: &str, url: &str) {
+    if let Some(Json::Object(survey)) = context.get_mut("survey") {
+        survey.insert("question".to_owned(), Json::String(question.to_owned()));
+        survey.insert("url".to_owned(), Json::String(url.to_owned()));
+    }
+}
+
 /// What a template sees: what the play gave, the customer's traits, and the address of the unsubscribe page.
 pub fn context(data: &Json, customer: &Json, unsubscribe_url: Option<&str>) -> Json {
     let mut context = match data {
