@@ -125,12 +125,43 @@ impl Target {
         Ok(client.max_decoding_message_size(MAX_MESSAGE))
     }
 
+    /// Journeys as they are.
+    pub async fn discovery(
+        &self,
+    ) -> Result<journeys::v1::discovery_service_client::DiscoveryServiceClient<Authenticated>> {
+        let channel = self.channel(self.journeys.as_deref().unwrap_or(&self.server)).await?;
+        Ok(journeys::v1::discovery_service_client::DiscoveryServiceClient::new(channel))
+    }
+
+    /// How far plays have gone.
+    pub async fn rollouts(
+        &self,
+    ) -> Result<journeys::v1::rollout_service_client::RolloutServiceClient<Authenticated>> {
+        let channel = self.channel(self.journeys.as_deref().unwrap_or(&self.server)).await?;
+        Ok(journeys::v1::rollout_service_client::RolloutServiceClient::new(channel))
+    }
+
     /// What plays bring.
     pub async fn effects(
         &self,
     ) -> Result<scoring::v1::effect_service_client::EffectServiceClient<Authenticated>> {
         let channel = self.channel(self.scoring.as_deref().unwrap_or(&self.server)).await?;
         Ok(scoring::v1::effect_service_client::EffectServiceClient::new(channel))
+    }
+
+    /// Company figures in full, watched scores, exports.
+    pub async fn insight(
+        &self,
+    ) -> Result<scoring::v1::insight_service_client::InsightServiceClient<Authenticated>> {
+        let channel = self.channel(self.scoring.as_deref().unwrap_or(&self.server)).await?;
+        let client = scoring::v1::insight_service_client::InsightServiceClient::new(channel);
+        Ok(client.max_decoding_message_size(MAX_MESSAGE))
+    }
+
+    /// Churn and value.
+    pub async fn churn(&self) -> Result<scoring::v1::churn_service_client::ChurnServiceClient<Authenticated>> {
+        let channel = self.channel(self.scoring.as_deref().unwrap_or(&self.server)).await?;
+        Ok(scoring::v1::churn_service_client::ChurnServiceClient::new(channel))
     }
 
     /// Messages, previews, test sends.

@@ -8,7 +8,7 @@ pub mod output;
 use clap::{Parser, Subcommand};
 
 use client::Target;
-use commands::{admin, customer, effect, feedback, import, manifests, redrive, score, simulate, tail, why};
+use commands::{admin, churn, customer, effect, export, feedback, import, journey, manifests, redrive, rollout, score, simulate, tail, why};
 
 /// Elate, an engine for moments of truth.
 #[derive(Debug, Parser)]
@@ -47,9 +47,22 @@ enum Command {
     Score(score::Score),
     /// Says what plays bring: treated customers against those held out.
     Effect(effect::Effect),
+    /// Shows how far plays have gone; holds, resumes and rolls back.
+    #[command(subcommand)]
+    Rollout(rollout::Rollout),
+    /// Shows journeys as they are, and their instances.
+    #[command(subcommand)]
+    Journey(journey::Journey),
+    /// Prints the company's figures of the last days: delight, wows, misery, recoveries, the weakest link.
+    Report(commands::report::Report),
+    /// Shows who may have left, and what that costs.
+    #[command(subcommand)]
+    Churn(churn::Churn),
+    /// Writes scores, moments or figures to a CSV or Parquet file.
+    Export(export::Export),
     /// Says why a customer got, or did not get, a play.
     Why(why::Why),
-    /// Says what would have happened: a recorded file replayed in memory.
+    /// Says what would have happened: a recorded file, or the log, replayed in memory.
     Simulate(Box<simulate::Simulate>),
     /// Creates workspaces.
     #[command(subcommand)]
@@ -82,8 +95,13 @@ impl Cli {
             Command::Customer(command) => command.run(target).await,
             Command::Score(command) => command.run(target).await,
             Command::Effect(command) => command.run(target).await,
+            Command::Rollout(command) => command.run(target).await,
+            Command::Journey(command) => Box::pin(command.run(target)).await,
+            Command::Report(command) => Box::pin(command.run(target)).await,
+            Command::Churn(command) => Box::pin(command.run(target)).await,
+            Command::Export(command) => Box::pin(command.run(target)).await,
             Command::Why(command) => command.run(target).await,
-            Command::Simulate(command) => command.run(),
+            Command::Simulate(command) => Box::pin(command.run(target)).await,
             Command::Workspace(command) => command.run(target).await,
             Command::Key(command) => command.run(target).await,
             Command::Pause(command) => command.run(target, true).await,

@@ -6,6 +6,7 @@ use elate_consumer::Consumer;
 use elate_consumer::source::GrpcLog;
 use elate_proto::journeys::v1::discovery_service_server::{self, DiscoveryServiceServer};
 use elate_proto::journeys::v1::journeys_service_server::{JourneysServiceServer, SERVICE_NAME};
+use elate_proto::journeys::v1::rollout_service_server::{self, RolloutServiceServer};
 use elate_rpc::Reason;
 use elate_rpc::customers::Directory;
 use elate_runtime::{Built, Component, Dependencies, Phase, Task};
@@ -15,7 +16,7 @@ use crate::app::discovery::Discovery;
 use crate::app::{App, COMMAND_LANE, Commands, Keeper};
 use crate::config::JourneysSettings;
 use crate::error;
-use crate::grpc::{DiscoveryGrpc, Grpc};
+use crate::grpc::{DiscoveryGrpc, Grpc, RolloutGrpc};
 use crate::metrics;
 use crate::model::Journeys;
 use crate::store::{Migrator, Store};
@@ -27,7 +28,8 @@ pub struct JourneysComponent;
 #[async_trait::async_trait]
 impl Component for JourneysComponent {
     const NAME: &'static str = "journeys";
-    const SERVICES: &'static [&'static str] = &[SERVICE_NAME, discovery_service_server::SERVICE_NAME];
+    const SERVICES: &'static [&'static str] =
+        &[SERVICE_NAME, discovery_service_server::SERVICE_NAME, rollout_service_server::SERVICE_NAME];
     const PORT: u16 = 7401;
     type Settings = JourneysSettings;
     type Migrator = Migrator;
@@ -60,6 +62,7 @@ impl Component for JourneysComponent {
         let keeper = Keeper::new(store.clone(), commands.clone());
         let every = settings.keeper_every.0;
         let app = App::new(store).with_commands(commands);
+        let rollouts = RolloutServiceServer::new(RolloutGrpc::new(app.clone()));
         let server = JourneysServiceServer::new(Grpc::new(app, Directory::new(events)));
         let consume = Task::new("journeys consumer", Phase::Consume, move |stop| async move {
             Ok(consumer.run(stop).await?)
@@ -70,7 +73,7 @@ impl Component for JourneysComponent {
             Ok(())
         });
         Ok(Built::new(move |routes| {
-            routes.add_service(server.clone()).add_service(discovery.clone());
+            routes.add_service(server.clone()).add_service(discovery.clone()).add_service(rollouts.clone());
         })
         .task(consume)
         .task(keep))

@@ -1,13 +1,18 @@
-//! The commands. All but `simulate` talk to running services.
+//! The commands. All talk to running services, but `simulate` where it replays a file.
 
 pub mod admin;
+pub mod churn;
 pub mod customer;
 pub mod effect;
+pub mod export;
 pub mod feedback;
 pub mod import;
+pub mod journey;
 pub mod manifests;
 pub mod message;
 pub mod redrive;
+pub mod rollout;
+pub mod report;
 pub mod score;
 pub mod simulate;
 pub mod tail;

@@ -7,7 +7,9 @@ mod names;
 mod play;
 mod policy;
 mod references;
+mod rollout;
 mod score;
+mod survey;
 mod template;
 mod types;
 
@@ -41,6 +43,7 @@ pub(crate) fn document(metadata: &Metadata, spec: &Spec) -> Vec<At> {
             problems.default_name(metadata);
             score::check(score, &mut problems);
         }
+        Spec::Survey(survey) => survey::check(survey, &mut problems),
     }
     problems.0
 }

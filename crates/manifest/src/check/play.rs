@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Problems;
 use super::names::Visible;
+use super::rollout;
 use crate::expression::Value;
 use crate::spec::{
     Branch, Emit, EventMatch, MessageClass, Play, PlayCaps, PlayStep, SplitArm, Task, Trigger, Wait,
@@ -37,6 +38,9 @@ pub(super) fn check(play: &Play, problems: &mut Problems) {
         problems.positive("spec.effect.observe", effect.observe);
         problems.in_range("spec.effect.cost", effect.cost, 0.0..=1e9);
         problems.count("spec.effect.complaints", effect.complaints.len(), 0);
+    }
+    if let Some(rollout) = &play.rollout {
+        rollout::rollout(rollout, problems);
     }
     let mut walk = Walk { problems, visible: inside, steps: 0, service: play.service };
     walk.steps(&play.steps, "spec.steps", 0);

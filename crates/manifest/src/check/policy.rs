@@ -2,6 +2,7 @@
 
 use super::Problems;
 use super::play::play_caps;
+use super::rollout;
 use crate::spec::{CapPeriod, Policy};
 
 pub(super) fn check(policy: &Policy, problems: &mut Problems) {
@@ -45,6 +46,7 @@ pub(super) fn check(policy: &Policy, problems: &mut Problems) {
     if let Some(caps) = policy.plays {
         play_caps(caps, "spec.plays", problems);
     }
+    rollout::cohorts(&policy.cohorts, problems);
     let surveys = policy.surveys;
     problems.in_range("spec.surveys.nps", surveys.nps, 0.0..=10.0);
     problems.in_range("spec.surveys.csat", surveys.csat, 1.0..=5.0);

@@ -8,7 +8,7 @@ use super::Problems;
 use crate::problem::{Problem, nearest};
 use crate::set::Draft;
 use crate::spec::{
-    Channel, ChannelKind, Journey, MessageClass, Moment, Play, PlayStep, Policy, Score, Send, Spec, Task,
+    Channel, ChannelKind, Journey, MessageClass, Moment, Play, PlayStep, Policy, Score, Send, Spec, Survey, Task,
     Template, Trigger,
 };
 use crate::{Id, Kind, Name};
@@ -21,8 +21,12 @@ pub(crate) fn references(drafts: &[Draft]) -> Vec<Problem> {
         let mut problems = Problems::default();
         match &draft.spec {
             Some(Spec::Moment(moment)) => world.moment(moment, &mut problems),
-            Some(Spec::Play(play)) => world.play(play, &mut problems),
+            Some(Spec::Play(play)) => {
+                world.play(play, &mut problems);
+                world.rollout(&draft.id, play, &mut problems);
+            }
             Some(Spec::Policy(policy)) => world.policy(policy, &mut problems),
+            Some(Spec::Survey(survey)) => world.survey(survey, &mut problems),
             Some(Spec::Journey(_) | Spec::Template(_) | Spec::Channel(_) | Spec::Score(_)) | None => {}
         }
         let label = draft.id.to_string();
@@ -140,6 +144,29 @@ impl<'a> World<'a> {
         self.steps(&play.steps, "spec.steps", problems);
     }
 
+    fn rollout(&self, own: &Id, play: &Play, problems: &mut Problems) {
+        let Some(rollout) = &play.rollout else { return };
+        if let Some(replaces) = &rollout.replaces {
+            let path = "spec.rollout.replaces";
+            if *own == Id::new(Kind::Play, replaces.clone()) {
+                problems.add(path, "is the play itself", "name another play, or leave it out");
+            } else if matches!(self.find(Kind::Play, replaces), Found::Missing) {
+                problems.add(path, format!("there is no play `{replaces}`"), "");
+            }
+        }
+        let cohorts = match self.the_policy() {
+            Found::Sound(Spec::Policy(Policy { cohorts, .. })) => cohorts.as_slice(),
+            Found::Sound(_) | Found::Broken => return,
+            Found::Missing => &[],
+        };
+        for (index, name) in rollout.first.iter().enumerate() {
+            if !cohorts.iter().any(|cohort| cohort.name == *name) {
+                let reason = format!("there is no cohort `{name}`");
+                problems.add(format!("spec.rollout.first[{index}]"), reason, "add it to the Policy's cohorts");
+            }
+        }
+    }
+
     fn threshold(&self, threshold: f64, problems: &mut Problems) {
         let found = Name::try_new("default").map_or(Found::Missing, |name| self.find(Kind::Score, &name));
         let thresholds = match found {
@@ -199,6 +226,23 @@ impl<'a> World<'a> {
         }
         if let Some(topic) = &send.topic {
             self.topic(topic, &format!("{path}.topic"), problems);
+        }
+    }
+
+    /// Whether an `ask` step names a survey that is there is not asked: another system may take its event up.
+    fn survey(&self, survey: &Survey, problems: &mut Problems) {
+        let channel = self.channel("spec.channel", &survey.channel, problems);
+        let template = self.template("spec.template", &survey.template, problems);
+        if let Some(kind) = channel.and_then(Channel::kind).filter(|kind| *kind != ChannelKind::Email) {
+            let reason = format!("is `{}`; a survey is asked by e-mail", kind.as_str());
+            problems.add("spec.channel", reason, "name a Channel with `email`");
+        }
+        if let Some(template) = template.filter(|template| template.channel != ChannelKind::Email) {
+            let reason = format!("is made for `{}`, not for e-mail", template.channel.as_str());
+            problems.add("spec.template", reason, "");
+        }
+        if let Some(topic) = &survey.topic {
+            self.topic(topic, "spec.topic", problems);
         }
     }
 

@@ -11,9 +11,11 @@ mod policy;
 mod promise;
 mod recurrence;
 mod reference;
+mod rollout;
 mod scalar;
 mod score;
 mod step;
+mod survey;
 mod template;
 
 pub use channel::{Channel, ChannelKind, Email, OnUnknown, SmtpProvider, Tls, Unsubscribe, Webhook};
@@ -32,9 +34,11 @@ pub use promise::{
 };
 pub use recurrence::Recurrence;
 pub use reference::{Secret, SecretSource, Setting};
+pub use rollout::{Cohort, GuardrailGood, Rollout, RolloutGuardrail};
 pub use scalar::{LocalDate, LocalTime, OneOrMany, Percent, Tolerance, Zone};
 pub use score::{Score, ScorePurchases, ScoreSegment, ScoreThreshold};
 pub use step::{Ask, Branch, Emit, Exit, Grant, MessageClass, PlayStep, Send, SplitArm, Task, Wait};
+pub use survey::{Survey, SurveyCadence, SurveyKind, SurveyLimits, SurveyPage};
 pub use template::{LocalisedTemplate, Template};
 
 pub(crate) use scalar::schemas;
@@ -62,6 +66,8 @@ pub enum Spec {
     Policy(Policy),
     /// The score's settings.
     Score(Score),
+    /// A survey.
+    Survey(Box<Survey>),
 }
 
 impl Spec {
@@ -82,6 +88,7 @@ impl Spec {
             Kind::Channel => of(json, |channel| Self::Channel(Box::new(channel))),
             Kind::Policy => of(json, Self::Policy),
             Kind::Score => of(json, Self::Score),
+            Kind::Survey => of(json, |survey| Self::Survey(Box::new(survey))),
         }
     }
 }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::scalar::{LocalDate, LocalTime, Percent, Zone};
-use super::{EventMatch, PlayMeasure, PlayStep, Recurrence, schemas};
+use super::{EventMatch, PlayMeasure, PlayStep, Recurrence, Rollout, schemas};
 use crate::Name;
 use crate::expression::{Condition, Value};
 
@@ -35,6 +35,9 @@ pub struct Play {
     /// How it is measured what the play brings, against its control group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<PlayMeasure>,
+    /// How it goes to more and more customers; left out, it goes to all of them at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
     /// Which play goes first where several could: the higher number. It takes what is left of the policy's limits.
     #[serde(default)]
     pub priority: i32,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::play::PlayCaps;
 use super::scalar::{LocalTime, Percent, Zone};
+use super::rollout::Cohort;
 use super::schemas;
 use super::step::MessageClass;
 use crate::Name;
@@ -38,6 +39,9 @@ pub struct Policy {
     /// where several could begin at once, the higher priority goes first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plays: Option<PlayCaps>,
+    /// Groups of customers that see plays before all others; a play's rollout names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cohorts: Vec<Cohort>,
 }
 
 impl Policy {

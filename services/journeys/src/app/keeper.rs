@@ -1,6 +1,6 @@
 //! The keeper: looks after what concerns all customers.
 //!
-//! Whoever holds the first partition sums up what was observed; whoever holds a partition tells it. All of it goes by
+//! Whoever holds the first partition sums up what was observed and decides how far plays go; whoever holds a partition tells it. All of it goes by
 //! the log, so that a partition knows no more than a replay of its log would.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use elate_delight::remaining::Remaining;
 use elate_domain::system::{PopulationLearned, WayLearned, name};
 use elate_domain::{CustomerId, Partition, RawJson, Timestamp, WorkspaceId};
 
-use super::Commands;
+use super::{Commands, rollout};
 use crate::error::Error;
 use crate::metrics;
 use crate::model::rows::Measure;
@@ -57,6 +57,7 @@ impl Keeper {
         if held.iter().any(|held| held.partition == Partition(0)) {
             for workspace in self.store.workspaces().await? {
                 self.learn(&workspace).await?;
+                rollout::decide_all(&self.store, &workspace, self.commands.now()).await?;
             }
         }
         self.tell(&held).await

@@ -3,6 +3,7 @@
 pub mod discovery;
 mod keeper;
 mod migration;
+pub mod rollout;
 
 use elate_domain::{CustomerId, WorkspaceId};
 use serde_json::Value as Json;

@@ -1,6 +1,8 @@
 //! The gRPC face of journeys: decode, one call, encode.
 
 mod convert;
+mod discovery;
+mod rollout;
 
 use elate_domain::{CustomerId, FieldError, WorkspaceId};
 use elate_proto::common::v1::{CustomerRef, PageInfo, PageRequest};
@@ -15,6 +17,9 @@ use uuid::Uuid;
 use crate::app::{App, HoldoutQuestion, Subject};
 use crate::page::{After, PageOf};
 use crate::store::{CaseFilter, InstanceFilter, PromiseFilter};
+
+pub use discovery::DiscoveryGrpc;
+pub use rollout::RolloutGrpc;
 
 /// Characters of a manifest's name.
 const MAX_NAME: usize = 63;
@@ -143,6 +148,8 @@ impl JourneysService for Grpc {
             name: validate::optional_text("journey", request.journey, MAX_NAME).map_err(Invalid::from)?,
             phases: convert::journey_phases(&request.states)?,
             customer: self.filter(&workspace, request.customer).await?,
+            entered_from: convert::time("entered_from_time", request.entered_from_time)?,
+            entered_before: convert::time("entered_before_time", request.entered_before_time)?,
         };
         let list = format!("journeys/{filter:?}");
         let found = self.app.journey_instances(&workspace, &filter, page(&list, request.page)?).await?;
@@ -160,6 +167,7 @@ impl JourneysService for Grpc {
             name: validate::optional_text("play", request.play, MAX_NAME).map_err(Invalid::from)?,
             phases: convert::play_phases(&request.states)?,
             customer: self.filter(&workspace, request.customer).await?,
+            ..InstanceFilter::default()
         };
         let list = format!("plays/{filter:?}");
         let found = self.app.play_instances(&workspace, &filter, page(&list, request.page)?).await?;

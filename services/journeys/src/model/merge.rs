@@ -44,6 +44,10 @@ pub(crate) fn merge(survivor: &mut CustomerState, loser: CustomerState) {
     survivor.schedules.plays.extend(loser.schedules.plays);
     survivor.held_out = survivor.held_out.or(loser.held_out);
     survivor.dropped += join_times(&mut survivor.entries, loser.entries);
+    // Both were counted; from here on one of them is watched.
+    for (play, exposure) in loser.rollouts {
+        survivor.rollouts.entry(play).or_insert(exposure);
+    }
     for (play, memory) in loser.memory {
         remember(survivor.memory.entry(play).or_default(), memory);
     }

@@ -18,6 +18,7 @@ mod plays;
 mod processor;
 mod profile;
 mod promises;
+pub mod rollouts;
 pub mod rows;
 pub mod state;
 mod turn;

@@ -4,12 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use elate_domain::system::{DefinitionsPublished, ImportMark, PauseChanged, PauseScope, PopulationLearned};
+use elate_domain::system::{
+    DefinitionsPublished, ImportMark, PauseChanged, PauseScope, PopulationLearned, RolloutDecided,
+};
 use elate_domain::{Offset, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::learning::Learned;
+use super::rollouts::RolloutState;
 
 /// Different documents of one play that are kept at most. Instances that run an older one leave with the reason.
 const MAX_PLAY_DOCUMENTS: usize = 16;
@@ -45,6 +48,9 @@ pub struct WorkspaceState {
     /// What all customers have taught, by moment.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub learned: BTreeMap<String, Learned>,
+    /// How far plays have gone, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub rollouts: BTreeMap<String, RolloutState>,
     /// Imports under way, and whether their effects are wanted.
     imports: BTreeMap<String, bool>,
 }
@@ -94,6 +100,35 @@ impl PartitionState {
         if is_moment(&kept.manifests, &said.moment) {
             kept.learned.insert(said.moment.clone(), Learned::of(said));
         }
+    }
+
+    /// Begins the rollouts that the version in force brings, and forgets those of plays that are gone; answers what
+    /// began.
+    pub fn roll_out(&mut self, workspace: &WorkspaceId) -> Vec<(String, RolloutState)> {
+        let Some(kept) = self.workspaces.get_mut(workspace) else { return Vec::new() };
+        let manifests = Arc::clone(&kept.manifests);
+        let with = |m: &&Json| m["kind"] == "Play" && !m["spec"]["rollout"].is_null();
+        let names = manifests.iter().filter(with).filter_map(|m| m["metadata"]["name"].as_str());
+        let names: BTreeSet<&str> = names.collect();
+        kept.rollouts.retain(|name, _| names.contains(name.as_str()));
+        let mut begun = Vec::new();
+        for name in names {
+            // A play that is worded anew is another play: it begins with the first step.
+            let Some(run) = kept.play(name, u64::MAX).map(|document| document.since) else { continue };
+            if kept.rollouts.get(name).is_none_or(|known| known.run != run) {
+                let state = RolloutState::begun(run);
+                kept.rollouts.insert(name.to_owned(), state.clone());
+                begun.push((name.to_owned(), state));
+            }
+        }
+        begun
+    }
+
+    /// Takes a decision about a rollout over; answers false where it is about another run, or known.
+    pub fn decide(&mut self, workspace: &WorkspaceId, decided: &RolloutDecided) -> bool {
+        let kept = self.workspaces.get_mut(workspace);
+        let known = kept.and_then(|kept| kept.rollouts.get_mut(&decided.play));
+        known.is_some_and(|known| known.decided(decided))
     }
 
     /// Pauses or resumes.

@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use elate_consumer::{Effects, Input, Merged, Processor, StepError};
-use elate_domain::system::{DefinitionsPublished, ImportMark, PauseChanged, PreferencesChanged, name};
+use elate_domain::system::{
+    DefinitionsPublished, ImportMark, PauseChanged, PreferencesChanged, RolloutDecided, name,
+};
 use elate_domain::{CustomerId, Event, EventType, Record, Timestamp, WorkspaceId};
 use elate_manifest::expression::EventView;
 use serde::de::DeserializeOwned;
@@ -18,7 +20,7 @@ use super::moments::{self, Kind};
 use super::partition::{PartitionState, WorkspaceState};
 use super::plays::{self, Standing};
 use super::promises::Alarm;
-use super::rows::{DefinitionsRow, MergedRow, Owner, Row};
+use super::rows::{DefinitionsRow, MergedRow, Owner, RolloutRow, Row};
 use super::state::CustomerState;
 use super::turn::Turn;
 use super::{ALLOWED_LATENESS_MILLIS, cases, journeys, merge, promises};
@@ -46,6 +48,7 @@ impl Processor for Journeys {
         match &*event.name {
             name::DEFINITIONS_PUBLISHED => publish(partition, record, event, effects)?,
             name::POPULATION_LEARNED => partition.learn(workspace, payload(event)?),
+            name::ROLLOUT_DECIDED => decide(partition, event, effects)?,
             name::PAUSE_CHANGED => partition.pause(workspace, payload::<PauseChanged>(event)?),
             name::IMPORT_BEGUN => partition.import(workspace, payload::<ImportMark>(event)?, true),
             name::IMPORT_ENDED => partition.import(workspace, payload::<ImportMark>(event)?, false),
@@ -165,6 +168,10 @@ impl Journeys {
         let live = !event.historical || kept.historical_effects();
         let mut turn = turn(&event.workspace, event.customer, record.received_at, live, kept, effects);
         plays::arm_schedules(state, &mut turn, &definitions);
+        let standing = Standing { workspace: kept, definitions: &definitions };
+        if live && !state.rollouts.is_empty() {
+            plays::watch(state, &mut turn, standing, &EventView::new(event, record.received_at));
+        }
         if targets.clone().next().is_none() && state.plays.is_empty() && !is_judgement {
             return Ok(());
         }
@@ -174,7 +181,6 @@ impl Journeys {
         }
         let timeliness = Timeliness { late, historical: event.historical };
         tell(state, &mut turn, &definitions, targets.clone(), &view, timeliness);
-        let standing = Standing { workspace: kept, definitions: &definitions };
         if live && !state.plays.is_empty() {
             let find = |name: &str, version| self.cache.play(&event.workspace, kept, name, version);
             if &*event.name == name::PLAY_MIGRATION_COMMANDED {
@@ -239,6 +245,27 @@ fn publish(
             switched_at: record.received_at,
             manifests,
         }));
+    }
+    for (play, begun) in partition.roll_out(&event.workspace) {
+        effects.row(Row::Rollout(RolloutRow {
+            workspace: event.workspace.clone(),
+            at: record.received_at,
+            decided: begun.beginning(play),
+        }));
+    }
+    Ok(())
+}
+
+/// A decision about a rollout comes into force here.
+fn decide(
+    partition: &mut PartitionState,
+    event: &Event,
+    effects: &mut Effects<Row>,
+) -> Result<(), StepError> {
+    let decided: RolloutDecided = payload(event)?;
+    if partition.decide(&event.workspace, &decided) {
+        let (workspace, at) = (event.workspace.clone(), event.occurred_at);
+        effects.row(Row::Rollout(RolloutRow { workspace, at, decided }));
     }
     Ok(())
 }

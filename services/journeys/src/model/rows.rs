@@ -6,6 +6,7 @@ use uuid::Uuid;
 pub use super::evaluations::{Check, EvaluationRow, PlayDecision, Verdict};
 pub use super::learning::{Measure, Outlook, OutlookRow, SampleRow};
 pub use super::moves::{JourneyMoveRow, MAX_CARRIED, MAX_CARRIED_BYTES, MAX_MOVES, MoveKind};
+pub use super::rollouts::{CountRow, RolloutRow};
 
 /// A row for one of the service's tables. Rows with the id of an earlier one replace it.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +33,10 @@ pub enum Row {
     Outlook(OutlookRow),
     /// Something was observed that the population learns from.
     Sample(SampleRow),
+    /// A rollout began, or was decided about.
+    Rollout(RolloutRow),
+    /// A customer counts for a rollout.
+    Count(CountRow),
     /// A partition switched to other definitions.
     Definitions(DefinitionsRow),
     /// Everything of one customer belongs to another from here on.

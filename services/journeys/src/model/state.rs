@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::profile::Profile;
+use super::rollouts::Exposure;
 
 /// How much a customer's state may hold.
 pub mod limits {
@@ -82,6 +83,9 @@ pub struct CustomerState {
     /// The plays that the calendar starts, as their timers stand.
     #[serde(skip_serializing_if = "Schedules::is_none")]
     pub schedules: Schedules,
+    /// The rollouts that the customer counts for, by play.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub rollouts: BTreeMap<String, Exposure>,
     /// What is remembered of each play.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub memory: BTreeMap<String, PlayMemory>,

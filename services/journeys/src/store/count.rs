@@ -15,6 +15,8 @@ pub(super) fn count(rows: &[Row]) {
             Row::PromiseChange(_)
             | Row::Outlook(_)
             | Row::Sample(_)
+            | Row::Rollout(_)
+            | Row::Count(_)
             | Row::Journey(_)
             | Row::JourneyMove(_)
             | Row::Play(_)

@@ -16,6 +16,7 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(PromiseChanges));
         all.push(Box::new(super::moves::JourneyMoves));
         all.push(Box::new(super::company_tables::Company));
+        all.push(Box::new(super::rollout::Rollouts));
         all
     }
 }

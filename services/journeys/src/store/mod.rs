@@ -13,6 +13,7 @@ mod moves;
 mod promises;
 mod query;
 mod read;
+mod rollout;
 mod running;
 mod words;
 mod write;
@@ -26,6 +27,7 @@ pub use migrations::Migrator;
 pub use moves::{Began, LastMove, VisitCounts};
 pub use promises::PromiseFilter;
 pub use read::{CaseFilter, InstanceFilter, PartitionVersion};
+pub use rollout::{Counts as RolloutCounts, Standing as RolloutStanding};
 pub use running::Waiting;
 
 use crate::model::rows::Row;

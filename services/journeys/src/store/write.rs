@@ -11,8 +11,8 @@ use super::TABLES;
 use super::company::{write_outlooks, write_samples};
 use super::words::Word as _;
 use crate::model::rows::{
-    CaseRow, Check, DefinitionsRow, EvaluationRow, JourneyMoveRow, JourneyRow, MergedRow, MomentRow,
-    OutlookRow, Owner, PlayRow, PromiseChangeRow, PromiseRow, Row, SampleRow, StepRow,
+    CaseRow, Check, CountRow, DefinitionsRow, EvaluationRow, JourneyMoveRow, JourneyRow, MergedRow,
+    MomentRow, OutlookRow, Owner, PlayRow, PromiseChangeRow, PromiseRow, RolloutRow, Row, SampleRow, StepRow,
 };
 
 /// The rows of a batch by table, each key once: the last one stands.
@@ -29,6 +29,8 @@ struct Sorted {
     evaluations: Vec<EvaluationRow>,
     outlooks: Vec<OutlookRow>,
     samples: Vec<SampleRow>,
+    rollouts: Vec<RolloutRow>,
+    counts: Vec<CountRow>,
     definitions: Vec<DefinitionsRow>,
     merged: Vec<MergedRow>,
 }
@@ -48,6 +50,8 @@ pub(super) async fn write(tx: &Transaction, rows: Vec<Row>) -> Result<(), Error>
             Row::Evaluation(row) => sorted.evaluations.push(row),
             Row::Outlook(row) => sorted.outlooks.push(row),
             Row::Sample(row) => sorted.samples.push(row),
+            Row::Rollout(row) => sorted.rollouts.push(row),
+            Row::Count(row) => sorted.counts.push(row),
             Row::Definitions(row) => sorted.definitions.push(row),
             Row::Merged(row) => sorted.merged.push(row),
         }
@@ -72,6 +76,7 @@ impl Sorted {
         let key =
             |r: &SampleRow| (r.owner.workspace.clone(), r.moment.clone(), r.wording, r.measure.clone(), r.id);
         write_samples(tx, newest(self.samples, key)).await?;
+        super::rollout::write(tx, self.rollouts, self.counts).await?;
         definitions(tx, self.definitions).await?;
         for row in self.merged {
             merge(tx, row).await?;

@@ -58,6 +58,7 @@ fn add_journey_or_policy(set: &mut Definitions, manifest: &Json) -> Result<(), S
             let policy: spec::Policy = read(manifest)?;
             set.zone = Some(policy.zone.0);
             set.play_caps = policy.plays;
+            set.cohorts = policy.cohorts;
             set.global_holdout = policy.global_holdout.map(|holdout| (holdout.seed, holdout.percent.share()));
         }
         _ => {}

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 use elate_manifest::pattern::Vocabulary;
-use elate_manifest::spec::PlayCaps;
+use elate_manifest::spec::{Cohort, PlayCaps};
 
 pub(crate) use cache::Cache;
 pub(crate) use compile::{definitions as compile, play as compile_play};
@@ -40,6 +40,8 @@ pub(crate) struct Definitions {
     pub(crate) global_holdout: Option<(String, f64)>,
     /// What a customer's plays are limited to, all of them together.
     pub(crate) play_caps: Option<PlayCaps>,
+    /// Groups of customers that see plays before all others.
+    pub(crate) cohorts: Vec<Cohort>,
     /// Moments by name.
     by_name: HashMap<String, usize>,
     /// Manifests that could not be read, with the reason: of a later version of the software, as publication

@@ -4,6 +4,7 @@ use elate_manifest::expression::{EventView, Scope};
 
 use super::checks::{self, Findings};
 use super::holdout::Groups;
+use super::rollout::{self, Asking};
 use super::{Play, Triggered, log, run};
 use crate::model::cases;
 use crate::model::definitions::Definitions;
@@ -144,7 +145,7 @@ fn key(
 
 fn decide(
     state: &mut CustomerState,
-    turn: &Turn<'_>,
+    turn: &mut Turn<'_>,
     standing: Standing<'_>,
     about: About<'_>,
     triggered: &Triggered,
@@ -158,9 +159,16 @@ fn decide(
     if would_enter && groups.rule().is_none() {
         checks::exits(&mut found, play);
     }
-    let Findings { checks, refusal } = found;
+    let Findings { mut checks, refusal } = found;
     if let Some((reason, detail)) = refusal {
         return Answer::refused(reason, detail, checks);
+    }
+    // Those who are held out count on neither side of a rollout.
+    if groups.rule().is_none() {
+        let asking = Asking { standing, play, id: &id, event };
+        if let Some((reason, detail)) = rollout::ask(state, turn, asking, &mut checks) {
+            return Answer::refused(reason, detail, checks);
+        }
     }
     groups.keep(state, play);
     let (decision, reason, detail) = match groups.rule() {

@@ -26,6 +26,7 @@ mod log;
 mod migration;
 mod path;
 mod react;
+mod rollout;
 mod run;
 mod schedule;
 mod trigger;
@@ -41,6 +42,7 @@ pub(crate) use entry::{Standing, evaluate, missed};
 pub(crate) use holdout::{Groups, global_group};
 pub(crate) use migration::{goes_on, migrate};
 pub(crate) use react::{event as react, wait_ended};
+pub(crate) use rollout::watch;
 pub(crate) use schedule::{arm as arm_schedules, due as schedule_due, is_scheduled};
 pub(crate) use trigger::{Told, Triggered, triggered};
 

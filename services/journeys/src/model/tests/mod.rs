@@ -9,6 +9,7 @@ mod plays;
 mod promises;
 mod properties;
 mod retail;
+mod rollout;
 mod schedules;
 mod why;
 pub(crate) mod world;
