@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use anyhow::Context as _;
+use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 use prost_types::Timestamp;
 
 /// Writes a line. A closed pipe (`elate tail | head`) ends the command quietly.
@@ -26,6 +28,18 @@ pub fn from_proto(time: &Timestamp) -> elate_domain::Timestamp {
 pub fn to_proto(time: elate_domain::Timestamp) -> Timestamp {
     let nanos = i32::try_from(time.0.rem_euclid(1000) * 1_000_000).unwrap_or(0);
     Timestamp { seconds: time.0.div_euclid(1000), nanos }
+}
+
+/// A message of the contract as JSON, under the names of its fields.
+pub fn proto_json(name: &str, message: &impl prost::Message) -> anyhow::Result<serde_json::Value> {
+    let pool = DescriptorPool::decode(elate_proto::DESCRIPTORS)?;
+    let descriptor = pool.get_message_by_name(name).with_context(|| format!("{name} is no message"))?;
+    let message = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?;
+    let options = SerializeOptions::new()
+        .use_proto_field_name(true)
+        .stringify_64_bit_integers(false)
+        .skip_default_fields(false);
+    Ok(message.serialize_with_options(serde_json::value::Serializer, &options)?)
 }
 
 /// Columns, aligned.

@@ -7,6 +7,7 @@ use elate_manifest::spec::EventMatch;
 use uuid::Uuid;
 
 use super::ids::Of;
+use super::moves::{self, Cause, MoveKind};
 use super::rows::{JourneyPhase, JourneyRow, Row};
 use super::state::{CustomerState, JourneyInstance, limits};
 use super::turn::Turn;
@@ -19,8 +20,8 @@ pub(crate) struct Journey {
     pub(crate) entry: Option<EventMatch>,
     pub(crate) completion: Option<EventMatch>,
     pub(crate) abandon_after: Option<HumanDuration>,
-    /// The first stage of the design, at which an entry without a touchpoint stands.
-    pub(crate) first_stage: Option<Stage>,
+    /// The stages in the order of the design. An entry without a touchpoint stands at the first.
+    pub(crate) stages: Vec<Stage>,
     pub(crate) touchpoints: Vec<Touchpoint>,
     /// How long the recovery cases of its links are watched, in milliseconds.
     pub(crate) recovery_window_millis: i64,
@@ -51,10 +52,27 @@ impl Journey {
     }
 }
 
-/// A visit: the stage, and the touchpoint where there is one.
+/// A visit: the stage, the touchpoint where there is one, and what made it.
 struct Visit<'a> {
     stage: Stage,
     touchpoint: Option<&'a Touchpoint>,
+    cause: Cause<'a>,
+}
+
+impl Visit<'_> {
+    /// Which way an instance goes by this visit.
+    fn kind(&self, journey: &Journey, instance: &JourneyInstance) -> MoveKind {
+        let place = |stage: &str| journey.stages.iter().position(|designed| designed.as_str() == stage);
+        let touchpoint = self.touchpoint.map(|touchpoint| touchpoint.name.as_str());
+        match place(self.stage.as_str()).cmp(&place(&instance.stage)) {
+            std::cmp::Ordering::Greater => MoveKind::Forward,
+            std::cmp::Ordering::Less => MoveKind::Backward,
+            std::cmp::Ordering::Equal if touchpoint.is_none_or(|name| name == instance.touchpoint) => {
+                MoveKind::Repeated
+            }
+            std::cmp::Ordering::Equal => MoveKind::Within,
+        }
+    }
 }
 
 /// The timer by which an instance is given up.
@@ -75,7 +93,14 @@ pub(crate) fn event(state: &mut CustomerState, turn: &mut Turn<'_>, journey: &Jo
     let touchpoint = journey.touchpoints.iter().find(|touchpoint| meant(&touchpoint.on));
     let enters = meant(&journey.entry);
     let completes = meant(&journey.completion);
-    let stage = touchpoint.map(|touchpoint| touchpoint.stage).or(journey.first_stage.filter(|_| enters));
+    let stage =
+        touchpoint.map(|touchpoint| touchpoint.stage).or(journey.stages.first().copied().filter(|_| enters));
+    let cause = Cause {
+        occurred_at: event.occurred_at,
+        touchpoint: touchpoint.map_or("", |touchpoint| touchpoint.name.as_str()),
+        event: Some(event),
+        traits: Some(&*traits),
+    };
     if let Some(stage) = stage {
         let may_enter = enters || (journey.entry.is_none() && !is_completed(state, journey, &key));
         visit(
@@ -83,12 +108,12 @@ pub(crate) fn event(state: &mut CustomerState, turn: &mut Turn<'_>, journey: &Jo
             turn,
             journey,
             &key,
-            &Visit { stage, touchpoint },
+            &Visit { stage, touchpoint, cause },
             may_enter.then_some(&*event.message_id),
         );
     }
     if completes {
-        complete(state, turn, journey, &key);
+        complete(state, turn, journey, &key, &cause);
     }
 }
 
@@ -105,7 +130,8 @@ pub(crate) fn judged(
     if moment.revision > 0 {
         return;
     }
-    let seen = Visit { stage: touchpoint.stage, touchpoint: Some(touchpoint) };
+    let cause = Cause { touchpoint: &touchpoint.name, ..Cause::time(moment.occurred_at) };
+    let seen = Visit { stage: touchpoint.stage, touchpoint: Some(touchpoint), cause };
     visit(state, turn, journey, &moment.key, &seen, None);
 }
 
@@ -128,12 +154,14 @@ fn visit(
     let now = turn.now;
     let instance = &mut state.journeys[place];
     let touchpoint = visit.touchpoint.map_or("", |touchpoint| touchpoint.name.as_str());
+    let kind = visit.kind(journey, instance);
     let from = std::mem::replace(&mut instance.stage, visit.stage.as_str().to_owned());
     let moved = from != instance.stage || (!touchpoint.is_empty() && touchpoint != instance.touchpoint);
     if !touchpoint.is_empty() {
         instance.touchpoint = touchpoint.to_owned();
     }
     instance.moved_at = now;
+    moves::tell(turn, instance, kind, &visit.cause);
     let instance = instance.clone();
     arm(turn, journey, &instance);
     if moved {
@@ -150,12 +178,14 @@ fn enter(
     message_id: &str,
 ) {
     if state.journeys.len() >= limits::JOURNEYS {
-        let oldest = state.journeys.remove(0);
+        let mut oldest = state.journeys.remove(0);
         state.dropped += 1;
         turn.effects.cancel_timer(timer(oldest.id));
+        let given_up = Cause::time(turn.now);
+        moves::tell(turn, &mut oldest, MoveKind::Abandoned, &given_up);
         report(turn, &oldest, "abandoned", JourneyPhase::Abandoned, None);
     }
-    let instance = JourneyInstance {
+    let mut instance = JourneyInstance {
         id: turn.id(Of::Journey, &[&journey.name, key, message_id]),
         journey: journey.name.clone(),
         key: key.to_owned(),
@@ -163,17 +193,21 @@ fn enter(
         touchpoint: visit.touchpoint.map_or_else(String::new, |touchpoint| touchpoint.name.clone()),
         entered_at: turn.now,
         moved_at: turn.now,
+        began_at: Some(visit.cause.occurred_at),
+        moves: 0,
     };
+    moves::tell(turn, &mut instance, MoveKind::Entered, &visit.cause);
     arm(turn, journey, &instance);
     report(turn, &instance, "entered", JourneyPhase::Active, None);
     state.journeys.push(instance);
 }
 
-fn complete(state: &mut CustomerState, turn: &mut Turn<'_>, journey: &Journey, key: &str) {
+fn complete(state: &mut CustomerState, turn: &mut Turn<'_>, journey: &Journey, key: &str, cause: &Cause<'_>) {
     let place = state.journeys.iter().position(|known| known.journey == journey.name && known.key == key);
     let Some(place) = place else { return };
-    let instance = state.journeys.remove(place);
+    let mut instance = state.journeys.remove(place);
     turn.effects.cancel_timer(timer(instance.id));
+    moves::tell(turn, &mut instance, MoveKind::Completed, cause);
     report(turn, &instance, "completed", JourneyPhase::Completed, None);
     if key.is_empty() {
         return;
@@ -191,7 +225,9 @@ fn is_completed(state: &CustomerState, journey: &Journey, key: &str) -> bool {
 /// Nothing happened for as long as the journey allows.
 pub(crate) fn abandoned(state: &mut CustomerState, turn: &mut Turn<'_>, instance: Uuid) {
     let Some(place) = state.journeys.iter().position(|known| known.id == instance) else { return };
-    let instance = state.journeys.remove(place);
+    let mut instance = state.journeys.remove(place);
+    let silence = Cause::time(turn.now);
+    moves::tell(turn, &mut instance, MoveKind::Abandoned, &silence);
     report(turn, &instance, "abandoned", JourneyPhase::Abandoned, None);
 }
 

@@ -28,11 +28,15 @@ pub struct InstanceFilter<P> {
     pub phases: Vec<P>,
     /// Of this customer.
     pub customer: Option<CustomerId>,
+    /// Entered at this log time or later.
+    pub entered_from: Option<Timestamp>,
+    /// Entered before this log time.
+    pub entered_before: Option<Timestamp>,
 }
 
 impl<P> Default for InstanceFilter<P> {
     fn default() -> Self {
-        Self { name: None, phases: Vec::new(), customer: None }
+        Self { name: None, phases: Vec::new(), customer: None, entered_from: None, entered_before: None }
     }
 }
 
@@ -101,9 +105,7 @@ impl Store {
         filter: &InstanceFilter<JourneyPhase>,
         page: PageOf,
     ) -> Result<Page<JourneyRow>, Error> {
-        let columns = "instance_id, customer_id, journey, correlation_key, state, stage, touchpoint, entered_at, \
-                       moved_at";
-        let select = Select::of(columns, "journey_instances", workspace);
+        let select = Select::of(JOURNEY_COLUMNS, "journey_instances", workspace);
         let select = instances(select, "journey", filter).page(BY_ENTRY, page.after, page.limit + 1);
         let rows = select.all(&self.database).await?;
         let rows = read(&rows, "journey_instances", |r| journey(r, workspace))?;
@@ -175,12 +177,20 @@ impl Store {
 /// Far above what the model lets an instance do.
 const MAX_STEPS: u64 = 10_000;
 
+pub(super) const JOURNEY_COLUMNS: &str = "instance_id, customer_id, journey, correlation_key, state, stage, touchpoint, \
+                                          entered_at, moved_at";
 const PLAY_COLUMNS: &str = "instance_id, customer_id, play, correlation_key, definitions_version, state, step, \
                             entered_at, moved_at, waits_until";
 
 fn instances<P: Word>(select: Select, name_column: &str, filter: &InstanceFilter<P>) -> Select {
     let words: Vec<_> = filter.phases.iter().map(|phase| phase.word()).collect();
-    let select = select.and_customer(filter.customer).and_one_of("state", &words);
+    let mut select = select.and_customer(filter.customer).and_one_of("state", &words);
+    if let Some(from) = filter.entered_from {
+        select = select.and("entered_at", ">=", from.0);
+    }
+    if let Some(before) = filter.entered_before {
+        select = select.and("entered_at", "<", before.0);
+    }
     match &filter.name {
         Some(name) => select.and(name_column, "=", name.as_str()),
         None => select,
@@ -240,7 +250,7 @@ fn case(r: &Reader<'_>, workspace: &WorkspaceId) -> Result<CaseRow, Error> {
     })
 }
 
-fn journey(r: &Reader<'_>, workspace: &WorkspaceId) -> Result<JourneyRow, Error> {
+pub(super) fn journey(r: &Reader<'_>, workspace: &WorkspaceId) -> Result<JourneyRow, Error> {
     Ok(JourneyRow {
         owner: owner(r, workspace)?,
         instance_id: r.uuid("instance_id")?,

@@ -2,7 +2,7 @@
 
 use elate_storage::Error;
 
-use crate::model::rows::{JourneyPhase, PlayDecision, PlayPhase};
+use crate::model::rows::{JourneyPhase, MoveKind, PlayDecision, PlayPhase};
 
 /// A state that is stored as a word.
 pub(crate) trait Word: Sized + Copy + 'static {
@@ -24,6 +24,15 @@ macro_rules! words {
 }
 
 words!(JourneyPhase { Active = "active", Completed = "completed", Abandoned = "abandoned" });
+words!(MoveKind {
+    Entered = "entered",
+    Forward = "forward",
+    Within = "within",
+    Backward = "backward",
+    Repeated = "repeated",
+    Completed = "completed",
+    Abandoned = "abandoned",
+});
 words!(PlayPhase { Active = "active", Completed = "completed", Exited = "exited", HeldOut = "held_out" });
 words!(PlayDecision {
     Entered = "entered",
