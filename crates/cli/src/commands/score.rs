@@ -2,7 +2,11 @@
 
 use anyhow::Result;
 use elate_domain::Timestamp;
-use elate_proto::scoring::v1::{Contribution, ExplainScoreRequest, ExplainScoreResponse};
+use elate_proto::common::v1::PageRequest;
+use elate_proto::scoring::v1::{
+    Contribution, ExplainScoreRequest, ExplainScoreResponse, ListScoresRequest, Score as Scored,
+    WatchScoresRequest,
+};
 
 use super::customer_ref;
 use crate::client::Target;
@@ -19,9 +23,25 @@ pub enum Score {
         #[arg(long, value_parser = parse_time)]
         at: Option<Timestamp>,
     },
+    /// Lists customers by their delight as of their newest moment, lowest first.
+    List {
+        /// Only those whose delight is at most this.
+        #[arg(long)]
+        at_most: Option<f64>,
+        /// At most so many.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=500))]
+        limit: u32,
+    },
+    /// Prints scores of customers, now and whenever they change.
+    Watch {
+        /// `user:ID`, or Elate's own id; up to 100 of them.
+        #[arg(required = true)]
+        customers: Vec<String>,
+    },
 }
 
-fn parse_time(text: &str) -> Result<Timestamp, String> {
+/// A time on the command line.
+pub(super) fn parse_time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| "no time such as 2026-03-06T12:00:00Z".to_owned())
 }
 
@@ -41,8 +61,29 @@ impl Score {
                 }
                 Ok(())
             }
+            Self::List { at_most, limit } => {
+                let page = Some(PageRequest { page_size: limit, page_token: String::new() });
+                let request = ListScoresRequest { page, at_most };
+                let found = target.scoring().await?.list_scores(request).await?.into_inner();
+                found.scores.iter().try_for_each(|score| Ok(line(scored(score))?))
+            }
+            Self::Watch { customers } => {
+                let customers = customers.iter().map(|customer| customer_ref(customer)).collect();
+                let request = WatchScoresRequest { customers };
+                let mut scores = target.insight().await?.watch_scores(request).await?.into_inner();
+                while let Some(told) = scores.message().await? {
+                    line(scored(&told.score.unwrap_or_default()))?;
+                }
+                Ok(())
+            }
         }
     }
+}
+
+/// A score as a line.
+fn scored(score: &Scored) -> String {
+    let at = time(score.at_time.as_ref());
+    format!("{}  {:5.1}  {at}  {} moments", score.customer_id, score.delight, score.moments)
 }
 
 /// An explanation as lines.

@@ -9,7 +9,7 @@ use elate_consumer::memory::MemoryLog;
 use elate_delight::DelightParams;
 use elate_domain::system::{MomentJudged, name};
 use elate_domain::{
-    CustomerId, Event, EventType, ManualClock, Outcome, RawJson, SourceId, Stage, Timestamp, Truth,
+    Clock, CustomerId, Event, EventType, ManualClock, Outcome, RawJson, SourceId, Stage, Timestamp, Truth,
     WorkspaceId,
 };
 use elate_proto::common::v1::{CustomerRef, customer_ref};
@@ -74,9 +74,10 @@ impl Shop {
         let clock = Arc::new(ManualClock::new(Timestamp(now)));
         let app = App::new(store, DelightParams::default());
         let directory = || Directory::new(people.channel());
-        let grpc = Grpc::new(app.clone(), directory(), clock.clone());
-        let insight = InsightGrpc::new(app.clone(), directory(), clock.clone());
-        let churn = ChurnGrpc::new(app.clone(), directory(), clock);
+        let clock = || -> Arc<dyn Clock> { Arc::<ManualClock>::clone(&clock) };
+        let grpc = Grpc::new(app.clone(), directory(), clock());
+        let insight = InsightGrpc::new(app.clone(), directory(), clock());
+        let churn = ChurnGrpc::new(app.clone(), directory(), clock());
         let routes = Routes::new(ScoringServiceServer::new(grpc))
             .add_service(InsightServiceServer::new(insight))
             .add_service(ChurnServiceServer::new(churn));
