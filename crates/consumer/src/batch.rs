@@ -10,6 +10,7 @@ use crate::commit::{Commit, Plan};
 use crate::engine::Engine;
 use crate::envelope::{decode, encode};
 use crate::metrics::Committed;
+use crate::packed::{Packer, unpack};
 use crate::processor::Processor;
 use crate::rebuild;
 use crate::run::{Concern, concern, run};
@@ -193,8 +194,11 @@ impl<P: Processor> Engine<P> {
         for (key, state) in customer::load(&self.tables, &missing).await? {
             let found = working.find(&key).and_then(|index| working.entries.get_mut(index));
             let Some(entry) = found else { continue };
-            entry.image = Some(Image::loaded(&state));
-            match decode("customer", &state) {
+            let read = unpack("customer", state).and_then(|state| {
+                entry.image = Some(Image::loaded(&state));
+                decode("customer", &state)
+            });
+            match read {
                 Ok(envelope) => entry.envelope = envelope,
                 Err(error) => self.unreadable(entry, &error, output),
             }
@@ -271,10 +275,11 @@ impl<P: Processor> Engine<P> {
         working: &mut Working<P::State>,
     ) -> Result<Vec<CustomerRow>, Error> {
         let mut rows = Vec::with_capacity(working.entries.len());
+        let mut packer = Packer::default();
         for entry in working.entries.iter_mut().filter(|entry| entry.touched) {
             let track = tracks.iter().find(|track| track.partition() == entry.partition);
             let Some(track) = track else { continue };
-            rows.extend(entry.row(&track.envelope.imports)?);
+            rows.extend(entry.row(&track.envelope.imports, &mut packer)?);
         }
         Ok(rows)
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::imports::Imports;
 
-/// Everything kept for a customer, stored as MessagePack with field names.
+/// Everything kept for a customer, stored as MessagePack with field names, [packed](crate::packed).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(bound(serialize = "S: Serialize", deserialize = "S: DeserializeOwned + Default"), default)]
 pub(crate) struct Envelope<S> {
@@ -162,12 +162,19 @@ pub(crate) struct Replay {
 
 /// MessagePack with field names, so that fields can be added.
 pub(crate) fn encode<T: Serialize>(what: &'static str, value: &T) -> Result<Vec<u8>, Error> {
-    // Large enough for most states: growing it costs more than the encoding.
-    let mut bytes = Vec::with_capacity(4_096);
-    rmp_serde::encode::write_named(&mut bytes, value)
-        .map_err(|error| Error::Encode { what, reason: error.to_string() })?;
-    bytes.shrink_to_fit();
+    let mut bytes = Vec::new();
+    encode_into(what, value, &mut bytes)?;
     Ok(bytes)
+}
+
+/// The same at the end of `bytes`.
+pub(crate) fn encode_into<T: Serialize>(
+    what: &'static str,
+    value: &T,
+    bytes: &mut Vec<u8>,
+) -> Result<(), Error> {
+    rmp_serde::encode::write_named(bytes, value)
+        .map_err(|error| Error::Encode { what, reason: error.to_string() })
 }
 
 /// Reads what [`encode`] wrote.

@@ -57,6 +57,7 @@ pub mod memory;
 pub mod metrics;
 pub mod migration;
 pub mod ownership;
+mod packed;
 pub mod probe;
 pub mod processor;
 pub mod query;

@@ -22,18 +22,22 @@ impl MigrationName for First {
 impl MigrationTrait for First {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let connection = manager.get_connection();
-        let (uuid, bytes, tuned) = match manager.get_database_backend() {
-            DbBackend::Sqlite => ("BLOB", "BLOB", ""),
+        let (uuid, bytes, state, tuned) = match manager.get_database_backend() {
+            // Never null either, but said to SQLite it would copy each page before an update, in case that one fails.
+            DbBackend::Sqlite => ("BLOB", "BLOB", "BLOB", ""),
             // Room on each page for the next version of a state.
-            _ => ("UUID", "BYTEA", "WITH (fillfactor = 80)"),
+            _ => ("UUID", "BYTEA", "BYTEA NOT NULL", "WITH (fillfactor = 80)"),
         };
         for statement in TABLES {
-            let statement =
-                statement.replace("{uuid}", uuid).replace("{bytes}", bytes).replace("{tuned}", tuned);
+            let statement = statement
+                .replace("{uuid}", uuid)
+                .replace("{bytes}", bytes)
+                .replace("{state}", state)
+                .replace("{tuned}", tuned);
             connection.execute_unprepared(&statement).await?;
         }
         if manager.get_database_backend() == DbBackend::Postgres {
-            // States are read and written whole, and often: compressing them costs more than it saves.
+            // States come packed: compressing them again costs more than it saves.
             let external = "ALTER TABLE consumer_customer ALTER COLUMN state SET STORAGE EXTERNAL";
             connection.execute_unprepared(external).await?;
         }
@@ -81,7 +85,7 @@ const TABLES: [&str; 10] = [
         partition BIGINT NOT NULL,
         next_due BIGINT,
         held_due BIGINT,
-        state {bytes} NOT NULL,
+        state {state},
         PRIMARY KEY (workspace, customer)
     ) {tuned}",
     "CREATE INDEX consumer_customer_due ON consumer_customer (partition, next_due, customer)

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::Error;
 use crate::envelope::{Envelope, PartitionEnvelope, decode};
+use crate::packed::unpack;
 use crate::tables::{offset_of, partition_of};
 
 /// What is kept for a customer.
@@ -72,7 +73,7 @@ pub async fn state<S: DeserializeOwned + Default>(
     for _ in 0..MAX_MERGES {
         let values = [workspace.as_str().to_owned().into(), customer.0.into()];
         let Some(row) = query_one(database.read(), sql, values).await? else { return Ok(None) };
-        let envelope: Envelope<S> = decode("customer", &row.try_get::<Vec<u8>>("", "state")?)?;
+        let envelope: Envelope<S> = decode("customer", &unpack("customer", row.try_get("", "state")?)?)?;
         if let Some(survivor) = envelope.merged_into {
             customer = survivor;
             continue;

@@ -54,8 +54,8 @@ impl Default for Settings {
         Self {
             lease: span(10_000),
             workers: 2,
-            batch_records: 16_384,
-            batch_bytes: 16 << 20,
+            batch_records: 32_768,
+            batch_bytes: 32 << 20,
             batch_timers: 4_096,
             cache_customers: 200_000,
             cache_bytes: 128 << 20,

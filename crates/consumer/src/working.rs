@@ -9,8 +9,9 @@ use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::Error;
-use crate::envelope::{Envelope, encode};
+use crate::envelope::Envelope;
 use crate::imports::Imports;
+use crate::packed::Packer;
 use crate::tables::customer::CustomerRow;
 
 /// A customer of a workspace.
@@ -85,19 +86,23 @@ impl<S> Entry<S> {
 
 impl<S: Serialize> Entry<S> {
     /// The row to write; `None` where it is stored like this already.
-    pub(crate) fn row(&mut self, imports: &Imports) -> Result<Option<CustomerRow>, Error> {
+    pub(crate) fn row(
+        &mut self,
+        imports: &Imports,
+        packer: &mut Packer,
+    ) -> Result<Option<CustomerRow>, Error> {
         if !self.touched {
             return Ok(None);
         }
-        let state = encode("customer", &self.envelope)?;
+        let state = packer.encode("customer", &self.envelope)?;
         let (next_due, held_due) = self.dues(imports);
-        let image = Image { hash: xxh3_64(&state), size: state.len(), next_due, held_due };
+        let image = Image { hash: xxh3_64(state), size: state.len(), next_due, held_due };
         if self.image == Some(image) {
             return Ok(None);
         }
         self.image = Some(image);
         let (key, partition) = (self.key.clone(), self.partition);
-        Ok(Some(CustomerRow { key, partition, next_due, held_due, state }))
+        Ok(Some(CustomerRow { key, partition, next_due, held_due, state: packer.pack() }))
     }
 }
 

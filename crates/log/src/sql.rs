@@ -127,12 +127,13 @@ pub(crate) async fn read<C: ConnectionTrait>(
     max_bytes: usize,
     erasures: u64,
 ) -> Result<Vec<Arc<Batch>>, Error> {
-    // The running sum looks at sizes only; payloads are fetched for the rows that pass.
-    let sql = "SELECT last_offset, payload FROM (\
-                 SELECT last_offset, payload, bytes, SUM(bytes) OVER (ORDER BY last_offset) AS total FROM (\
-                   SELECT last_offset, payload, bytes FROM log_batch \
-                   WHERE partition = $1 AND last_offset > $2 AND first_offset <= $3 ORDER BY last_offset LIMIT $4) AS page\
-               ) AS summed WHERE total - bytes < $5 ORDER BY last_offset";
+    // The running sum looks at sizes only: a window copies every row that it looks at.
+    let sql = "WITH sizes AS (\
+                 SELECT last_offset, bytes FROM log_batch \
+                 WHERE partition = $1 AND last_offset > $2 AND first_offset <= $3 ORDER BY last_offset LIMIT $4), \
+               sums AS (SELECT last_offset, SUM(bytes) OVER (ORDER BY last_offset) - bytes AS before FROM sizes) \
+               SELECT last_offset, payload FROM log_batch WHERE partition = $1 AND last_offset > $2 \
+               AND last_offset <= (SELECT MAX(last_offset) FROM sums WHERE before < $5) ORDER BY last_offset";
     let values = [
         i64::from(partition.0).into(),
         (after as i64).into(),
@@ -157,9 +158,9 @@ pub(crate) async fn holding<C: ConnectionTrait>(
     partition: Partition,
     offsets: &[u64],
 ) -> Result<Vec<Batch>, Error> {
-    let sql = "SELECT DISTINCT b.last_offset, b.payload FROM v JOIN log_batch b ON b.partition = v.partition AND b.last_offset = \
-               (SELECT MIN(n.last_offset) FROM log_batch n WHERE n.partition = v.partition AND n.last_offset >= v.wanted) \
-               ORDER BY b.last_offset";
+    let sql = "SELECT b.last_offset, b.payload FROM log_batch b WHERE (b.partition, b.last_offset) IN (\
+                 SELECT v.partition, (SELECT MIN(n.last_offset) FROM log_batch n \
+                   WHERE n.partition = v.partition AND n.last_offset >= v.wanted) FROM v) ORDER BY b.last_offset";
     let rows = Rows::new()
         .i64("partition", offsets.iter().map(|_| i64::from(partition.0)))
         .i64("wanted", offsets.iter().map(|offset| *offset as i64))

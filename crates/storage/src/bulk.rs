@@ -150,6 +150,7 @@ impl Rows {
     }
 
     /// Inserts the rows into `table`, whose columns have the names of these; answers how many were inserted or changed.
+    /// Give up the transaction when it fails: on SQLite a part of the rows may be in it.
     pub async fn insert<C: ConnectionTrait>(
         self,
         connection: &C,
@@ -190,10 +191,12 @@ impl Rows {
             Conflict::Do(action) => format!(" ON CONFLICT {action}"),
         };
         match backend {
-            // Not by way of `v`: SQLite would put every row into a table of its own before it inserts it.
-            DbBackend::Sqlite => {
-                self.sqlite(|values| format!("INSERT INTO {table} ({names}) VALUES {values}{conflict}{tail}"))
-            }
+            // Not by way of `v`: SQLite would put every row into a table of its own before it inserts it. And `OR FAIL`: to
+            // take back a failed statement alone it would copy every page before it is changed, but a failure ends
+            // the whole transaction anyway.
+            DbBackend::Sqlite => self.sqlite(|values| {
+                format!("INSERT OR FAIL INTO {table} ({names}) VALUES {values}{conflict}{tail}")
+            }),
             _ => vec![self.postgres(&format!(
                 "INSERT INTO {table} ({names}) SELECT {names} FROM v WHERE true{conflict}{tail}"
             ))],

@@ -130,8 +130,10 @@ pub(crate) async fn save(tx: &Transaction, rows: Vec<CustomerRow>) -> Result<(),
         .i64_opt("next_due", rows.iter().map(|row| row.next_due.map(|time| time.0)))
         .i64_opt("held_due", rows.iter().map(|row| row.held_due.map(|time| time.0)))
         .bytes("state", rows.into_iter().map(|row| row.state));
-    let update = "(workspace, customer) DO UPDATE SET partition = excluded.partition,
-        next_due = excluded.next_due, held_due = excluded.held_due, state = excluded.state";
+    // A customer's partition never changes.
+    let update =
+        "(workspace, customer) DO UPDATE SET next_due = excluded.next_due, held_due = excluded.held_due,
+        state = excluded.state";
     columns.insert(tx, "consumer_customer", Conflict::Do(update)).await?;
     Ok(())
 }
