@@ -139,7 +139,9 @@ kinds!(
     /// The workspace's rules for reaching customers.
     Policy,
     /// Thresholds of the delight score, and its formula.
-    Score
+    Score,
+    /// What customers are asked, and how often.
+    Survey
 );
 
 impl fmt::Display for Kind {

@@ -56,7 +56,7 @@ fn check_parts(channel: ChannelKind, text: &LocalisedTemplate, path: &str, probl
 }
 
 /// The form of a BCP 47 language: subtags of 1 to 8 letters and digits, the first of 2 or 3 letters.
-fn is_language(text: &str) -> bool {
+pub(super) fn is_language(text: &str) -> bool {
     let mut tags = text.split('-');
     let first = tags.next().unwrap_or_default();
     let begins_well = (2..=3).contains(&first.len()) && first.chars().all(|c| c.is_ascii_alphabetic());
