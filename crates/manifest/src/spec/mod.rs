@@ -51,6 +51,7 @@ use crate::lenient::{self, Reading};
 /// The content of a manifest.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
+#[allow(clippy::large_enum_variant, reason = "a workspace has a few hundred of them at the most")]
 pub enum Spec {
     /// A journey.
     Journey(Journey),
