@@ -30,9 +30,13 @@
 //! |---|---|
 //! | `recording` | reads lines, in parallel |
 //! | `people` | finds repeats, and whose each line is |
+//! | `history` | what a running system has recorded, instead of a file |
 //! | `partition` | one partition of the log in memory, and its three services |
 //! | `run` | runs all partitions |
 //! | [`report`] | what came of it: as JSON, as a page, and the difference of two |
+//!
+//! A recording can also be [made of the log's own records](Recording::of_log): what came from outside, with the
+//! customers that it was given then. The same events make the same report either way.
 //!
 //! # Limits
 //!
@@ -41,6 +45,7 @@
 
 mod definitions;
 mod error;
+mod history;
 mod options;
 mod partition;
 mod people;

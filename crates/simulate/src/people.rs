@@ -66,11 +66,15 @@ pub(crate) fn resolve(
     progress.advance(since);
     counts.customers = resolver.created.len() as u64;
     counts.merged = resolver.merged.len() as u64;
-    Ok(divide(events, &resolver))
+    Ok(divide(events, |customer| resolver.survivor(customer)))
 }
 
-fn divide(events: Vec<(Timestamp, Event)>, resolver: &Resolver) -> Vec<Vec<(Timestamp, Event)>> {
-    let home = |customer: CustomerId| resolver.survivor(customer).partition(PARTITIONS).0 as usize;
+/// Puts each event into the partition of the customer who stays.
+pub(crate) fn divide(
+    events: Vec<(Timestamp, Event)>,
+    survivor: impl Fn(CustomerId) -> CustomerId,
+) -> Vec<Vec<(Timestamp, Event)>> {
+    let home = |customer: CustomerId| survivor(customer).partition(PARTITIONS).0 as usize;
     let mut partitions: Vec<Vec<_>> = (0..PARTITIONS).map(|_| Vec::new()).collect();
     for (at, event) in events {
         if let Some(partition) = partitions.get_mut(home(event.customer)) {

@@ -66,7 +66,7 @@ async fn played(data: &Path) -> (Process, Clients) {
 
 /// All records of the workspace up to the end of the playback, in order of each partition.
 async fn log(clients: &Clients) -> Vec<Record> {
-    let request = FollowWorkspaceRequest { cursor: "begin".to_owned(), names: Vec::new(), customer: None };
+    let request = FollowWorkspaceRequest { cursor: "begin".to_owned(), ..Default::default() };
     let mut stream = clients.customers().follow_workspace(request).await.expect("a stream").into_inner();
     let mut records = Vec::new();
     while let Ok(response) = tokio::time::timeout(SILENCE, stream.message()).await {

@@ -1,4 +1,4 @@
-//! `elate simulate`: what would have happened, from a recorded file alone. No service is needed.
+//! `elate simulate`: what would have happened, from a recorded file alone, or from what a running system has recorded.
 
 use std::io::IsTerminal as _;
 use std::num::NonZeroUsize;
@@ -6,14 +6,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use elate_domain::{HumanDuration, SourceId, Timestamp, WorkspaceId};
+use elate_domain::{HumanDuration, Offset, Partition, Record, SourceId, Timestamp, WorkspaceId};
+use elate_proto::events::v1::{FollowWorkspaceRequest, FollowWorkspaceResponse};
+use elate_proto::record::from_proto as decoded;
 use elate_simulate::report::Difference;
 use elate_simulate::{Definitions, Options, Progress, Recording, Report, simulate};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::manifests;
-use crate::output::{line, table};
+use crate::client::Target;
+use crate::output::{from_proto, line, table};
 
 /// Says what would have happened: who enters, which moments, which messages, how the customers are in the end.
 #[derive(Debug, clap::Args)]
@@ -22,8 +25,9 @@ pub struct Simulate {
     #[arg(long)]
     manifests: PathBuf,
     /// NDJSON: one message a line, as tracking SDKs send them; log time is `receivedAt`, or else the message's own.
-    #[arg(long)]
-    events: PathBuf,
+    /// Without it, the log of the running system is replayed, from `--from` to `--to`.
+    #[arg(long, required_unless_present_any = ["from", "to"])]
+    events: Option<PathBuf>,
     /// Other manifests: says what would be different with them.
     #[arg(long)]
     diff: Option<PathBuf>,
@@ -42,9 +46,9 @@ pub struct Simulate {
     /// Writes the report as a page that opens without a server.
     #[arg(long)]
     html: Option<PathBuf>,
-    /// The workspace: who is held out depends on it.
-    #[arg(long, default_value = "simulation")]
-    workspace: WorkspaceId,
+    /// The workspace, for a file: who is held out depends on it [default: simulation].
+    #[arg(long)]
+    workspace: Option<WorkspaceId>,
     /// The source that the events come from; customers' ids depend on it.
     #[arg(long, default_value = "recording")]
     source: SourceId,
@@ -70,21 +74,40 @@ fn instant(text: &str) -> Result<Timestamp, String> {
 
 impl Simulate {
     /// Runs the command.
-    pub fn run(self) -> Result<()> {
-        let options = self.options()?;
+    pub async fn run(self, target: &Target) -> Result<()> {
+        let bar = Bar::new();
+        let history = match &self.events {
+            Some(_) => None,
+            None => Some(history(target, self.to, &bar).await?),
+        };
+        // The rest is work for processors alone.
+        tokio::task::spawn_blocking(move || self.replay(history, &bar)).await?
+    }
+
+    fn replay(self, history: Option<Vec<Record>>, bar: &Bar) -> Result<()> {
+        let mut options = self.options()?;
         let ours = definitions(&self.manifests)?;
         let other = self.diff.as_deref().map(definitions).transpose()?;
-        let bytes = std::fs::read(&self.events).with_context(|| self.events.display().to_string())?;
-        let bar = Bar::new();
-        let recording = Recording::read(&bytes, &options, &bar)?;
-        drop(bytes);
-        let before = simulate(&ours, &recording, &options, &bar)?;
+        let recording = match (&self.events, history) {
+            (Some(file), _) => {
+                let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+                Recording::read(&bytes, &options, bar)?
+            }
+            (None, history) => {
+                let records = history.unwrap_or_default();
+                if let Some(event) = records.iter().find_map(|record| record.event.as_ref()) {
+                    options.workspace = event.workspace.clone();
+                }
+                Recording::of_log(records, &options)?
+            }
+        };
+        let before = simulate(&ours, &recording, &options, bar)?;
         let Some(other) = other else {
             bar.finish();
             self.write(&before, None)?;
             return print(&before);
         };
-        let after = simulate(&other, &recording, &options, &bar)?;
+        let after = simulate(&other, &recording, &options, bar)?;
         bar.finish();
         self.write(&after, Some(&before))?;
         print_difference(&after.compare(&before))
@@ -93,7 +116,7 @@ impl Simulate {
     fn options(&self) -> Result<Options> {
         let usual = Options::try_default()?;
         Ok(Options {
-            workspace: self.workspace.clone(),
+            workspace: self.workspace.clone().unwrap_or(usual.workspace),
             source: self.source.clone(),
             customer_seed: self.customer_seed.clone(),
             from: self.from,
@@ -120,6 +143,35 @@ impl Simulate {
         }
         Ok(())
     }
+}
+
+/// What the running system has recorded by now, or by `to`.
+async fn history(target: &Target, to: Option<Timestamp>, bar: &Bar) -> Result<Vec<Record>> {
+    bar.begin("reading the log", 0);
+    let request =
+        FollowWorkspaceRequest { cursor: "begin".to_owned(), until_present: true, ..Default::default() };
+    let mut stream = target.customers().await?.follow_workspace(request).await?.into_inner();
+    let mut records = Vec::new();
+    while let Some(response) = stream.message().await? {
+        if let Some(record) = record(response)? {
+            bar.advance(1);
+            if to.is_none_or(|to| record.received_at < to) {
+                records.push(record);
+            }
+        }
+    }
+    Ok(records)
+}
+
+fn record(response: FollowWorkspaceResponse) -> Result<Option<Record>> {
+    let Some(entry) = response.entry else { return Ok(None) };
+    let (Some(received), Some(record)) = (entry.received_time, entry.record) else { return Ok(None) };
+    Ok(Some(Record {
+        partition: Partition(entry.partition),
+        offset: Offset(entry.offset),
+        received_at: from_proto(&received),
+        event: decoded(record)?,
+    }))
 }
 
 fn definitions(path: &Path) -> Result<Definitions> {

@@ -29,6 +29,7 @@ impl Tail {
             cursor: if self.from_begin { "begin".to_owned() } else { String::new() },
             names: self.name,
             customer: self.customer.as_deref().map(customer_ref),
+            until_present: false,
         };
         let mut stream = target.customers().await?.follow_workspace(request).await?.into_inner();
         while let Some(response) = stream.message().await? {

@@ -53,7 +53,7 @@ impl Story<'_> {
         let follow = FollowWorkspaceRequest {
             cursor: String::new(),
             names: NAMES.iter().map(|&name| name.to_owned()).collect(),
-            customer: None,
+            ..Default::default()
         };
         let mut records = self.target.customers().await?.follow_workspace(follow).await?.into_inner();
         let ingest = self.target.ingest().await?;

@@ -46,6 +46,8 @@ struct State {
     names: Vec<String>,
     customers: Option<BTreeSet<CustomerId>>,
     cursor: Cursor,
+    /// Where each partition ended when the stream began, if it is to end there.
+    until: Option<BTreeMap<Partition, Offset>>,
     follow: Follow,
     ready: VecDeque<FollowedEntry>,
     skipped: usize,
@@ -89,6 +91,9 @@ pub(crate) async fn follow(
         names: wanted.names,
         customers,
         cursor,
+        until: wanted
+            .until_present
+            .then(|| shape.heads.iter().map(|(partition, head)| (*partition, head.last)).collect()),
         follow,
         ready: VecDeque::new(),
         skipped: 0,
@@ -103,7 +108,7 @@ impl State {
             if let Some(ready) = self.ready.pop_front() {
                 return Some(Ok(ready));
             }
-            if self.failed {
+            if self.failed || self.has_arrived() {
                 return None;
             }
             match self.follow.next().await? {
@@ -121,6 +126,14 @@ impl State {
                 }
             }
         }
+    }
+
+    /// Whether everything is told that there was when the stream began.
+    fn has_arrived(&self) -> bool {
+        let told = |(partition, last): (&Partition, &Offset)| {
+            self.cursor.offsets.get(partition).is_some_and(|offset| offset >= last)
+        };
+        self.until.as_ref().is_some_and(|until| until.iter().all(told))
     }
 
     fn take(&mut self, stored: elate_log::Stored) {

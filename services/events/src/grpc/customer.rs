@@ -130,7 +130,9 @@ impl CustomerService for Service {
             None => None,
             some => Some(convert::customer_ref("customer", some).map_err(Invalid::from)?),
         };
-        let follow = WorkspaceFollow { cursor: request.cursor, names: names(request.names)?, customer };
+        let until_present = request.until_present;
+        let follow =
+            WorkspaceFollow { cursor: request.cursor, names: names(request.names)?, customer, until_present };
         let entries = self.customers.follow(&workspace, follow).await?;
         let answers = entries.map(|entry| {
             let entry = entry?;

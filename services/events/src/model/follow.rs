@@ -11,6 +11,8 @@ pub struct WorkspaceFollow {
     pub names: Vec<String>,
     /// Only this customer.
     pub customer: Option<CustomerRef>,
+    /// Ends where the log ends now, rather than wait for what comes.
+    pub until_present: bool,
 }
 
 /// One record, or only a new cursor.

@@ -23,6 +23,7 @@ pub enum Journey {
     Visits {
         /// The journey.
         name: String,
+        /// Which instances.
         #[command(flatten)]
         began: Began,
     },
