@@ -37,7 +37,7 @@ pub struct Play {
     pub effect: Option<PlayMeasure>,
     /// How it goes to more and more customers; left out, it goes to all of them at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rollout: Option<Rollout>,
+    pub rollout: Option<Box<Rollout>>,
     /// Which play goes first where several could: the higher number. It takes what is left of the policy's limits.
     #[serde(default)]
     pub priority: i32,
