@@ -4,6 +4,7 @@
 //! the log, so that a partition knows no more than a replay of its log would.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use elate_consumer::{Held, LaneEvent};
@@ -129,7 +130,7 @@ impl Commands {
         let events = news.iter().map(|said| LaneEvent {
             workspace: said.workspace.clone(),
             customer: CustomerId::NONE,
-            name: said.name.clone(),
+            name: Arc::clone(&said.name),
             occurred_at: said.at,
             properties: said.payload.clone(),
             id: format!("announce/{}/{}", held.partition, said.number),
