@@ -277,11 +277,6 @@ impl Links {
         }
     }
 
-    /// How many touchpoints there are.
-    pub fn len(&self) -> usize {
-        self.all.len()
-    }
-
     /// The chain of links, and where a wow would count most.
     pub fn finish(self) -> (elate_delight::links::Chain, Vec<elate_discovery::opportunity::Opportunity>) {
         let link = |(name, gaps)| elate_delight::links::Link { name, gaps };

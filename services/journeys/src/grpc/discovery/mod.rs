@@ -9,9 +9,9 @@ use elate_proto::journeys::v1::discover_journey_response::Part;
 use elate_proto::journeys::v1::discovery_service_server::DiscoveryService;
 use elate_rpc::validate::Invalid;
 use futures::StreamExt as _;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::task::JoinSet;
 use tonic::{Request, Response, Status};
 
 use super::{convert, reader};
@@ -79,9 +79,13 @@ impl DiscoveryService for DiscoveryGrpc {
         let question = ask::question(request.into_inner())?;
         let place = self.discovery.place()?;
         let (sender, receiver) = mpsc::channel(WAITING);
-        // Ends by itself when nobody listens any more: each page is told.
-        tokio::spawn(self.clone().answer(workspace, question, place, sender));
-        Ok(Response::new(ReceiverStream::new(receiver).boxed()))
+        let mut work = JoinSet::new();
+        work.spawn(self.clone().answer(workspace, question, place, sender));
+        // The stream owns the work: with the caller, it goes.
+        let answers = stream::unfold((receiver, work), |(mut receiver, work)| async move {
+            receiver.recv().await.map(|answer| (answer, (receiver, work)))
+        });
+        Ok(Response::new(answers.boxed()))
     }
 
     async fn get_journey_timeline(
