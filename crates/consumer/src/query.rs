@@ -130,7 +130,7 @@ pub async fn states<S: DeserializeOwned + Default>(
     let mut page = StatePage { states: Vec::with_capacity(rows.len()), next: None };
     for row in &rows {
         let customer = CustomerId(row.try_get::<Uuid>("", "customer")?);
-        let envelope: Envelope<S> = decode("customer", &row.try_get::<Vec<u8>>("", "state")?)?;
+        let envelope: Envelope<S> = decode("customer", &unpack("customer", row.try_get("", "state")?)?)?;
         page.next = (rows.len() == limit as usize).then_some(customer);
         if envelope.merged_into.is_none() && !envelope.erased && envelope.aside.is_none() {
             page.states.push((customer, envelope.state));

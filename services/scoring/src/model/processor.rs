@@ -1,10 +1,8 @@
 //! Which record means what for a customer's score.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use elate_consumer::{Effects, Input, Merged, Processor, StepError};
-use elate_delight::churn::History;
 use elate_delight::{Applied, Moment};
 use elate_domain::system::{
     self, CaseChanged, DefinitionsPublished, MomentJudged, PromiseChanged, ScoreCrossed, name,
@@ -14,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::rows::{AnswerRow, CaseRow, MomentRow, PromiseRow, Row, ScoreRow};
 use super::segments::{self, Segment};
-use super::state::{Counted, CustomerState, FirstMoment, MAX_REVISABLE, PartitionState, Settings};
+use super::state::{Counted, CustomerState, MAX_REVISABLE, PartitionState, Settings};
 use super::sums::{Counts, Link, MAX_ORDINAL, SumsRow, Wow, micro};
 use super::{answers, crossing, effect, feedback, purchases};
 
@@ -89,13 +87,14 @@ impl Processor for Scoring {
     ) -> Result<(), StepError> {
         let settings = partition.settings(&loser.workspace);
         let before = survivor.delight.delight(&settings.params, loser.now);
-        if survivor.delight.merge(&settings.params, loser.state.delight) == Applied::NeedsRebuild {
+        let mut lost = loser.state;
+        if survivor.delight.merge(&settings.params, std::mem::take(&mut lost.delight))
+            == Applied::NeedsRebuild
+        {
             survivor.approximate = true;
         }
-        survivor.revisable.extend(loser.state.revisable);
-        survivor.active_day = survivor.active_day.max(loser.state.active_day);
-        let observed = loser.state.effects;
-        join(survivor, loser.state.segments, loser.state.wows, loser.state.purchases, loser.state.first);
+        let observed = std::mem::take(&mut lost.effects);
+        survivor.join(lost);
         effects.row(Row::Reassign {
             workspace: loser.workspace.clone(),
             loser: loser.loser,
@@ -245,7 +244,7 @@ impl Step<'_> {
             state.approximate = true;
             crate::metrics::SCORES_APPROXIMATE.counter(crate::metrics::NO_LABELS).increment(1);
         }
-        first_moment(state, &judged);
+        state.first_moment(&judged);
         let wow = self.wow(state, &judged, before);
         self.sums(state, &judged, wow, effects);
         let moment_id = judged.moment_id.clone();
@@ -363,45 +362,6 @@ impl Step<'_> {
             None => effects.cancel_timer(CROSSING_TIMER),
         }
     }
-}
-
-/// Keeps the customer's first moment, and how it was judged in the end.
-fn first_moment(state: &mut CustomerState, judged: &MomentJudged) {
-    let miserable = judged.outcome == Outcome::Miserable;
-    match &mut state.first {
-        Some(first) if first.moment_id == judged.moment_id => first.miserable = miserable,
-        Some(_) => {}
-        None => {
-            let (moment_id, at) = (judged.moment_id.clone(), judged.occurred_at);
-            state.first = Some(FirstMoment { moment_id, at, miserable, recovered_at: None });
-        }
-    }
-}
-
-/// Gives what is known of the loser to the survivor, who is right where both know something.
-fn join(
-    survivor: &mut CustomerState,
-    segments: BTreeMap<String, String>,
-    wows: Vec<Timestamp>,
-    purchases: Option<History>,
-    first: Option<FirstMoment>,
-) {
-    for (name, value) in segments {
-        survivor.segments.entry(name).or_insert(value);
-    }
-    survivor.wows.extend(wows);
-    survivor.wows.sort_unstable();
-    let surplus = survivor.wows.len().saturating_sub(MAX_ORDINAL);
-    survivor.wows.drain(..surplus);
-    survivor.purchases = match (survivor.purchases.take(), purchases) {
-        (Some(one), Some(other)) => Some(one.merged(&other)),
-        (one, other) => one.or(other),
-    };
-    let earlier = |one: &FirstMoment, other: &FirstMoment| one.at <= other.at;
-    survivor.first = match (survivor.first.take(), first) {
-        (Some(one), Some(other)) => Some(if earlier(&one, &other) { one } else { other }),
-        (one, other) => one.or(other),
-    };
 }
 
 /// Reads the payload of one of our own events.

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use elate_delight::churn::History;
 use elate_delight::score::Direction;
 use elate_delight::{DelightParams, DelightState};
-use elate_domain::system::DefinitionsPublished;
+use elate_domain::system::{DefinitionsPublished, MomentJudged};
 use elate_domain::{Outcome, Timestamp, Truth, WorkspaceId};
 use elate_manifest::spec;
 use serde::{Deserialize, Serialize};
 
 use super::effect::{self, Design, Observed};
 use super::segments::Segment;
-use super::sums::{Counts, Link};
+use super::sums::{Counts, Link, MAX_ORDINAL};
 
 /// How many revisable moments a customer may have at once; the oldest are then taken as final.
 pub const MAX_REVISABLE: usize = 64;
@@ -52,6 +52,43 @@ pub struct CustomerState {
     /// The first judged moment: from here on is watched who stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<FirstMoment>,
+}
+
+impl CustomerState {
+    /// Keeps the customer's first moment, and how it was judged in the end.
+    pub fn first_moment(&mut self, judged: &MomentJudged) {
+        let miserable = judged.outcome == Outcome::Miserable;
+        match &mut self.first {
+            Some(first) if first.moment_id == judged.moment_id => first.miserable = miserable,
+            Some(_) => {}
+            None => {
+                let (moment_id, at) = (judged.moment_id.clone(), judged.occurred_at);
+                self.first = Some(FirstMoment { moment_id, at, miserable, recovered_at: None });
+            }
+        }
+    }
+
+    /// Takes over what is known of a customer who was merged into this one, who is right where both know something. The
+    /// score is joined by itself.
+    pub fn join(&mut self, lost: Self) {
+        self.revisable.extend(lost.revisable);
+        self.active_day = self.active_day.max(lost.active_day);
+        for (name, value) in lost.segments {
+            self.segments.entry(name).or_insert(value);
+        }
+        self.wows.extend(lost.wows);
+        self.wows.sort_unstable();
+        let surplus = self.wows.len().saturating_sub(MAX_ORDINAL);
+        self.wows.drain(..surplus);
+        self.purchases = match (self.purchases.take(), lost.purchases) {
+            (Some(one), Some(other)) => Some(one.merged(&other)),
+            (one, other) => one.or(other),
+        };
+        self.first = match (self.first.take(), lost.first) {
+            (Some(one), Some(other)) => Some(if one.at <= other.at { one } else { other }),
+            (one, other) => one.or(other),
+        };
+    }
 }
 
 /// The first judged moment of a customer, and whether it was made good.

@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use elate_domain::system::PromiseChanged;
 use elate_domain::{CustomerId, PromiseState, WorkspaceId};
 use elate_storage::bulk::{Conflict, Rows};
-use elate_storage::{Backend, Error, Row, Transaction};
-use sea_orm::ConnectionTrait;
+use elate_storage::{Backend, ConnectionTrait, Error, Row, Transaction};
 
 use crate::model::rows::{CaseRow, PromiseRow};
 use crate::model::segments::{Segment, from_text, to_text};

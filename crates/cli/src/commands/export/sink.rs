@@ -209,8 +209,8 @@ mod tests {
         let text = std::fs::read_to_string(written("x.csv")).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "name,count,share,at");
-        assert_eq!(lines[1], "\"a,0\",0,0.5,1970-01-01T00:00:00Z");
-        assert_eq!(lines[2], "\"b\"\"\",7,,1970-01-02T00:00:00Z");
+        assert_eq!(lines[1], "\"a,0\",0,0.5,1970-01-01T00:00:00.000Z");
+        assert_eq!(lines[2], "\"b\"\"\",7,,1970-01-02T00:00:00.000Z");
     }
 
     #[test]
