@@ -22,7 +22,7 @@ const BATCH: usize = 500;
 /// Takes answers of another system in. Each becomes an event on its customer's timeline; what was taken before is
 /// recognised by its submission id, so the same file can be imported again.
 #[derive(Debug, clap::Args)]
-pub(super) struct Import {
+pub struct Import {
     /// A CSV file with a header, or JSON lines.
     file: PathBuf,
     /// What is in the file; left out, its name says so (`.csv`, `.ndjson`, `.jsonl`).
@@ -52,7 +52,7 @@ struct Counts {
 }
 
 impl Import {
-    pub(super) async fn run(self, target: &Target) -> Result<()> {
+    pub async fn run(self, target: &Target) -> Result<()> {
         let format = self.format.or_else(|| format_of(&self.file));
         let format = format.context("what is in the file? say --format csv or --format ndjson")?;
         let file = File::open(&self.file).with_context(|| format!("{}", self.file.display()))?;

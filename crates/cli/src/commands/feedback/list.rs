@@ -11,7 +11,7 @@ use crate::output::{line, time};
 
 /// Answers and comments, newest first.
 #[derive(Debug, clap::Args)]
-pub(super) struct List {
+pub struct List {
     #[command(flatten)]
     which: Which,
     /// From this time on (RFC 3339, or a day).
@@ -26,7 +26,7 @@ pub(super) struct List {
 }
 
 impl List {
-    pub(super) async fn run(self, target: &Target) -> Result<()> {
+    pub async fn run(self, target: &Target) -> Result<()> {
         let mut client = target.feedback().await?;
         let (mut left, mut page_token) = (self.limit, String::new());
         while left > 0 {

@@ -1,7 +1,7 @@
 //! `elate feedback report`: what feedback says, with what may be concluded from it.
 
 use anyhow::Result;
-use elate_domain::Timestamp;
+use elate_domain::{Clock, SystemClock, Timestamp};
 use elate_proto::common::v1::Estimate;
 use elate_proto::scoring::v1::feedback_service_client::FeedbackServiceClient;
 use elate_proto::scoring::v1::get_feedback_trend_request::Period;
@@ -21,7 +21,7 @@ const DAYS: i64 = 365;
 
 /// Figures with their intervals, segments, the response rate, and what comments are about.
 #[derive(Debug, clap::Args)]
-pub(super) struct Report {
+pub struct Report {
     /// What is measured.
     #[arg(value_enum, default_value = "nps")]
     measure: Measure,
@@ -70,8 +70,8 @@ impl Span {
 type Client = FeedbackServiceClient<Authenticated>;
 
 impl Report {
-    pub(super) async fn run(self, target: &Target) -> Result<()> {
-        let to = self.to.unwrap_or_else(|| Timestamp(chrono::Utc::now().timestamp_millis()));
+    pub async fn run(self, target: &Target) -> Result<()> {
+        let to = self.to.unwrap_or_else(|| SystemClock.now());
         let from = self.from.unwrap_or_else(|| to.plus_millis(-DAYS * DAY_MILLIS));
         let filter = self.which.filter(Some(from), Some(to));
         let mut client = target.feedback().await?;
