@@ -159,7 +159,9 @@ impl Target {
     }
 
     /// Churn and value.
-    pub async fn churn(&self) -> Result<scoring::v1::churn_service_client::ChurnServiceClient<Authenticated>> {
+    pub async fn churn(
+        &self,
+    ) -> Result<scoring::v1::churn_service_client::ChurnServiceClient<Authenticated>> {
         let channel = self.channel(self.scoring.as_deref().unwrap_or(&self.server)).await?;
         Ok(scoring::v1::churn_service_client::ChurnServiceClient::new(channel))
     }

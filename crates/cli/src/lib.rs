@@ -8,7 +8,10 @@ pub mod output;
 use clap::{Parser, Subcommand};
 
 use client::Target;
-use commands::{admin, churn, customer, effect, export, feedback, import, journey, manifests, redrive, rollout, score, simulate, tail, why};
+use commands::{
+    admin, churn, customer, effect, export, feedback, import, journey, manifests, redrive, rollout, score,
+    simulate, tail, why,
+};
 
 /// Elate, an engine for moments of truth.
 #[derive(Debug, Parser)]

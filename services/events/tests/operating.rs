@@ -146,7 +146,8 @@ async fn a_workspace_follows_its_own_records_from_any_cursor() {
         let expected: Vec<_> = (0..3).flat_map(|r| (0..5).map(move |i| format!("own{r}{i}"))).collect();
         assert_eq!(seen, expected, "{}", world.name);
         // What is to end with the present ends, and has told everything.
-        let all = WorkspaceFollow { cursor: "begin".into(), until_present: true, ..WorkspaceFollow::default() };
+        let all =
+            WorkspaceFollow { cursor: "begin".into(), until_present: true, ..WorkspaceFollow::default() };
         let stream = world.app.customers().follow(&workspace(), all).await.unwrap();
         let told = tokio::time::timeout(Duration::from_secs(10), stream.collect::<Vec<_>>()).await;
         let told = told.expect("the stream ends").into_iter().filter_map(|item| item.unwrap().entry).count();

@@ -49,12 +49,23 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
+/// A moment as it was told last.
+#[derive(Clone, Copy)]
+struct Told {
+    plan: usize,
+    touchpoint: usize,
+    day: i64,
+    gap: f64,
+    advocacy: bool,
+    revision: u32,
+    settled: bool,
+}
+
 /// What the story says, told without sums: everything by its id, as it stood last.
 #[derive(Default)]
 struct Story {
     plan: BTreeMap<usize, usize>,
-    /// Moment to plan, touchpoint, day, gap, whether advocacy, revision, whether settled.
-    moments: BTreeMap<(usize, usize), (usize, usize, i64, f64, bool, u32, bool)>,
+    moments: BTreeMap<(usize, usize), Told>,
     cases: BTreeMap<(usize, usize), (usize, CaseState)>,
     promises: BTreeMap<(usize, usize), (usize, PromiseState)>,
     active: BTreeSet<(usize, usize)>,
@@ -90,17 +101,18 @@ impl Story {
             }
             Happening::Moment { customer, id, touchpoint, gap, provisional, umot } => {
                 let known = self.moments.get(&(customer, id)).copied();
-                if known.is_some_and(|known| known.6) {
+                if known.is_some_and(|known| known.settled) {
                     return;
                 }
-                let (day, revision) = known.map_or((at, 0), |known| (known.2, known.5 + 1));
-                let touchpoint = known.map_or(touchpoint, |known| known.1);
+                let (day, revision) = known.map_or((at, 0), |known| (known.day, known.revision + 1));
+                let touchpoint = known.map_or(touchpoint, |known| known.touchpoint);
                 let mut moment = judged(&format!("m{customer}-{id}"), TOUCHPOINTS[touchpoint], day, gap);
                 moment.revision = revision;
                 moment.provisional = provisional;
                 moment.truth = if umot { Truth::Umot } else { Truth::Smot };
                 let plan = self.plan_of(customer);
-                let told = (plan, touchpoint, day, gap, umot, revision, !provisional);
+                let (advocacy, settled) = (umot, !provisional);
+                let told = Told { plan, touchpoint, day, gap, advocacy, revision, settled };
                 self.moments.insert((customer, id), told);
                 shop.of(customer)
                     .take(EventType::System, name::MOMENT_JUDGED, at, RawJson::of(&moment))
@@ -146,14 +158,15 @@ impl Story {
                     GroupBy::Touchpoint => touchpoint == row.group,
                     _ => true,
                 };
-                let moments: Vec<_> = self.moments.values().filter(|m| here(m.0, TOUCHPOINTS[m.1])).collect();
-                let count = |wanted| moments.iter().filter(|m| outcome(m.3) == wanted).count() as u64;
+                let moments: Vec<_> =
+                    self.moments.values().filter(|m| here(m.plan, TOUCHPOINTS[m.touchpoint])).collect();
+                let count = |wanted| moments.iter().filter(|m| outcome(m.gap) == wanted).count() as u64;
                 assert_eq!(row.outcomes.magical, count(Outcome::Magical), "{by:?} {}", row.group);
                 assert_eq!(row.outcomes.neutral, count(Outcome::Neutral), "{by:?} {}", row.group);
                 assert_eq!(row.outcomes.miserable, count(Outcome::Miserable), "{by:?} {}", row.group);
-                assert_eq!(row.advocacy, moments.iter().filter(|m| m.4).count() as u64);
+                assert_eq!(row.advocacy, moments.iter().filter(|m| m.advocacy).count() as u64);
                 if let Some(gap) = row.mean_gap {
-                    let mean = moments.iter().map(|m| m.3).sum::<f64>() / moments.len() as f64;
+                    let mean = moments.iter().map(|m| m.gap).sum::<f64>() / moments.len() as f64;
                     assert!((gap.value - mean).abs() < 1e-6, "{gap:?} {mean}");
                 }
                 let cases: Vec<_> = self.cases.values().filter(|c| here(c.0, "delivery")).collect();

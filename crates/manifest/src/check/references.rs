@@ -8,8 +8,8 @@ use super::Problems;
 use crate::problem::{Problem, nearest};
 use crate::set::Draft;
 use crate::spec::{
-    Channel, ChannelKind, Journey, MessageClass, Moment, Play, PlayStep, Policy, Score, Send, Spec, Survey, Task,
-    Template, Trigger,
+    Channel, ChannelKind, Journey, MessageClass, Moment, Play, PlayStep, Policy, Score, Send, Spec, Survey,
+    Task, Template, Trigger,
 };
 use crate::{Id, Kind, Name};
 
@@ -162,7 +162,11 @@ impl<'a> World<'a> {
         for (index, name) in rollout.first.iter().enumerate() {
             if !cohorts.iter().any(|cohort| cohort.name == *name) {
                 let reason = format!("there is no cohort `{name}`");
-                problems.add(format!("spec.rollout.first[{index}]"), reason, "add it to the Policy's cohorts");
+                problems.add(
+                    format!("spec.rollout.first[{index}]"),
+                    reason,
+                    "add it to the Policy's cohorts",
+                );
             }
         }
     }

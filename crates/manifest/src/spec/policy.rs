@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::play::PlayCaps;
-use super::scalar::{LocalTime, Percent, Zone};
 use super::rollout::Cohort;
+use super::scalar::{LocalTime, Percent, Zone};
 use super::schemas;
 use super::step::MessageClass;
 use crate::Name;
