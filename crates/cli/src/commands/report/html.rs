@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use elate_proto::scoring::v1::FigureRow;
 
-use super::{Figures, HEADER, cells, date, number, spark};
+use super::{Figures, HEADER, cells, date, number, spark, stands_on};
 
 const STYLE: &str = "
 :root { color-scheme: light dark; font: 16px/1.45 system-ui, sans-serif; }
@@ -50,6 +50,7 @@ fn standing(figures: &Figures) -> String {
     let company = &figures.company;
     let mut pairs: Vec<(&str, String)> = Vec::new();
     if let Some(stand) = &figures.standing {
+        pairs.push(("As customers stand on", stands_on(stand)));
         pairs.push(("Mean delight", number(stand.delight, 1.0, 1, "")));
         pairs.push(("Customers with a score", stand.customers.to_string()));
         pairs.push(("Had a wow within 30 days", number(stand.recent_wow, 100.0, 0, " %")));

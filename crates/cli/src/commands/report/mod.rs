@@ -155,6 +155,12 @@ fn date(millis: i64) -> String {
     Timestamp(millis).to_string().chars().take(10).collect()
 }
 
+/// The day as of which customers stand so: today, whatever period the rest is about.
+fn stands_on(stand: &elate_proto::scoring::v1::StandingRow) -> String {
+    let at = stand.at_time.as_ref().map_or(0, |at| at.seconds.saturating_mul(1_000));
+    date(at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,6 +184,7 @@ mod tests {
             to: 7 * DAY_MILLIS,
             company: row(""),
             standing: Some(StandingRow {
+                at_time: Some(prost_types::Timestamp { seconds: 9 * 86_400, nanos: 0 }),
                 customers: 40,
                 delight: estimate(61.0, false),
                 ..Default::default()
@@ -193,6 +200,7 @@ mod tests {
     fn the_terminal_shows_figures_with_intervals_and_flags_small_samples() {
         let text = text::lines(&figures()).join("\n");
         assert!(text.contains("1970-01-01 to 1970-01-07"), "{text}");
+        assert!(text.contains("stand on 1970-01-10"), "{text}");
         assert!(text.contains("61.0 (30.5 to 91.5)") && text.contains("~17 % (8 to 25)"), "{text}");
         assert!(text.contains("weakest link: support") && text.contains('█'), "{text}");
     }

@@ -1,6 +1,6 @@
 //! A report as lines for the terminal.
 
-use super::{Figures, HEADER, cells, date, number, spark};
+use super::{Figures, HEADER, cells, date, number, spark, stands_on};
 
 /// All lines.
 pub(super) fn lines(figures: &Figures) -> Vec<String> {
@@ -54,6 +54,8 @@ fn standing(figures: &Figures) -> Vec<String> {
             number(stand.recent_wow, 100.0, 0, " %")
         ));
         lines.push(format!("{:<26} {}", "days since the last wow", number(stand.days_since_wow, 1.0, 1, "")));
+        lines.push(format!("(so they stand on {}; below, what the period brought)", stands_on(stand)));
+        lines.push(String::new());
     }
     let company = &figures.company;
     lines.push(format!("{:<26} {}", "active customers", company.active_customers));
