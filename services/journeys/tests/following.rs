@@ -2,82 +2,31 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod common;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use elate_consumer::Consumer;
 use elate_consumer::memory::MemoryLog;
-use elate_domain::system::{CaseChanged, DefinitionsPublished, NotificationRequested, name};
-use elate_domain::{
-    CaseState, CustomerId, Event, EventType, PromiseState, RawJson, SourceId, Timestamp, WorkspaceId,
-};
+use elate_domain::system::{CaseChanged, NotificationRequested, name};
+use elate_domain::{CaseState, CustomerId, Event, PromiseState};
 use elate_journeys::app::App;
 use elate_journeys::model::Journeys;
 use elate_journeys::model::rows::PlayPhase;
 use elate_journeys::page::PageOf;
 use elate_journeys::store::{InstanceFilter, Migrator, PromiseFilter, Store};
-use elate_manifest::Set;
 use elate_storage::{Database, Dsn, Options};
 use elate_testkit::eventually;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use common::{at, event, published, retail, shop};
+
 const WITHIN: Duration = Duration::from_secs(60);
 const ALL: PageOf = PageOf { after: None, limit: 500 };
-
-fn at(text: &str) -> Timestamp {
-    Timestamp::parse(text).unwrap()
-}
-
-fn shop() -> WorkspaceId {
-    WorkspaceId::try_new("shop").unwrap()
-}
-
-fn event(
-    who: CustomerId,
-    message_id: &str,
-    called: &str,
-    occurred_at: Timestamp,
-    properties: &Json,
-) -> Event {
-    Event {
-        workspace: shop(),
-        customer: who,
-        source: SourceId::try_new("web").unwrap(),
-        message_id: message_id.to_owned(),
-        event_type: if called.starts_with("elate.") { EventType::System } else { EventType::Track },
-        name: Arc::from(called),
-        user_id: None,
-        anonymous_id: None,
-        occurred_at,
-        properties: RawJson::of(properties),
-        traits: RawJson::default(),
-        context: RawJson::default(),
-        caused_by: None,
-        producer: None,
-        historical: false,
-        clamped: false,
-        conflicting: false,
-        trace_parent: None,
-    }
-}
-
-fn definitions() -> Event {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/retail/manifests");
-    let files =
-        std::fs::read_dir(folder).unwrap().map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
-    let set = Set::parse_text(&files.collect::<Vec<_>>().join("\n---\n")).unwrap();
-    let published = DefinitionsPublished {
-        version: 1,
-        manifests: set.canonical(),
-        replay_millis: 0,
-        applied_by: "test".into(),
-    };
-    let payload = serde_json::to_value(&published).unwrap();
-    event(CustomerId::NONE, "d-1", name::DEFINITIONS_PUBLISHED, at("2026-03-01T00:00:00Z"), &payload)
-}
 
 /// Forty customers are promised a delivery for Friday and nothing comes; then everybody gets a replacement.
 async fn a_broken_promise_is_made_good(dsn: Dsn) {
@@ -94,7 +43,7 @@ async fn a_broken_promise_is_made_good(dsn: Dsn) {
     tasks.spawn(consumer.run(stop.clone()));
 
     let customers: Vec<CustomerId> = (1..=40_u128).map(|n| CustomerId(Uuid::from_u128(n << 64))).collect();
-    log.put(definitions());
+    log.put(published(1, &retail(), at("2026-03-01T00:00:00Z")));
     log.advance(at("2026-03-02T12:00:00Z"));
     for (number, who) in customers.iter().enumerate() {
         let order = json!({"order_id": format!("o-{number}"), "promised_at": "2026-03-06T18:00:00Z"});

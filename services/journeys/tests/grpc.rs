@@ -1,18 +1,18 @@
 //! The gRPC face over the consumer loop: what happened to customers, and who may see it.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod common;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use elate_consumer::Consumer;
 use elate_consumer::memory::MemoryLog;
-use elate_domain::system::{DefinitionsPublished, name};
-use elate_domain::{CustomerId, Event, EventType, ManualClock, RawJson, SourceId, Timestamp, WorkspaceId};
+use elate_domain::{CustomerId, ManualClock};
 use elate_journeys::app::{App, COMMAND_LANE, Commands};
 use elate_journeys::grpc::Grpc;
 use elate_journeys::model::Journeys;
 use elate_journeys::store::{Migrator, Store};
-use elate_manifest::Set;
 use elate_proto::common::v1::{CustomerRef, PageRequest, customer_ref};
 use elate_proto::journeys::v1::is_held_out_request::Subject;
 use elate_proto::journeys::v1::journeys_service_client::JourneysServiceClient;
@@ -30,59 +30,19 @@ use elate_rpc::validate::proto_timestamp;
 use elate_rpc::{Channel, GrpcService, Secret, Stack, client};
 use elate_storage::{Database, Dsn, Options};
 use elate_testkit::eventually;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::service::Routes;
 use uuid::Uuid;
 
+use common::{at, event, published, retail};
+
 const WITHIN: Duration = Duration::from_secs(60);
 const PLAY: &str = "recover-late-gift";
 
 type Client = JourneysServiceClient<Channel>;
-
-fn at(text: &str) -> Timestamp {
-    Timestamp::parse(text).unwrap()
-}
-
-fn event(who: CustomerId, message_id: &str, called: &str, occurred_at: Timestamp, payload: &Json) -> Event {
-    Event {
-        workspace: WorkspaceId::try_new("shop").unwrap(),
-        customer: who,
-        source: SourceId::try_new("web").unwrap(),
-        message_id: message_id.to_owned(),
-        event_type: if called.starts_with("elate.") { EventType::System } else { EventType::Track },
-        name: Arc::from(called),
-        user_id: None,
-        anonymous_id: None,
-        occurred_at,
-        properties: RawJson::of(payload),
-        traits: RawJson::default(),
-        context: RawJson::default(),
-        caused_by: None,
-        producer: None,
-        historical: false,
-        clamped: false,
-        conflicting: false,
-        trace_parent: None,
-    }
-}
-
-fn definitions() -> Event {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/retail/manifests");
-    let files =
-        std::fs::read_dir(folder).unwrap().map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
-    let set = Set::parse_text(&files.collect::<Vec<_>>().join("\n---\n")).unwrap();
-    let published = DefinitionsPublished {
-        version: 1,
-        manifests: set.canonical(),
-        replay_millis: 0,
-        applied_by: "test".into(),
-    };
-    let payload = serde_json::to_value(&published).unwrap();
-    event(CustomerId::NONE, "d-1", name::DEFINITIONS_PUBLISHED, at("2026-03-01T00:00:00Z"), &payload)
-}
 
 /// Journeys at work over a log in memory, with customers whose presents came late.
 struct Shop {
@@ -128,7 +88,7 @@ impl Shop {
 
     /// Everybody is promised a delivery for Friday, and nothing comes.
     async fn break_promises(&self) {
-        self.log.put(definitions());
+        self.log.put(published(1, &retail(), at("2026-03-01T00:00:00Z")));
         self.log.advance(at("2026-03-02T12:00:00Z"));
         for (number, who) in self.customers.iter().enumerate() {
             self.people.add("shop", &who.to_string(), &json!({}));

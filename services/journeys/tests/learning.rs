@@ -2,26 +2,27 @@
 //! on both kinds of database, and after a restart.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod common;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use elate_consumer::Consumer;
 use elate_consumer::memory::MemoryLog;
-use elate_domain::system::{DefinitionsPublished, PopulationLearned, name};
-use elate_domain::{
-    CustomerId, Event, EventType, ManualClock, PromiseState, RawJson, SourceId, Timestamp, WorkspaceId,
-};
+use elate_domain::system::{PopulationLearned, name};
+use elate_domain::{CustomerId, ManualClock, PromiseState, Timestamp};
 use elate_journeys::app::{App, COMMAND_LANE, Commands, Keeper};
 use elate_journeys::model::Journeys;
 use elate_journeys::page::PageOf;
 use elate_journeys::store::{Migrator, PromiseFilter, Store};
-use elate_manifest::Set;
 use elate_storage::{Database, Dsn, Options};
 use elate_testkit::eventually;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use common::{at, event, published, shop};
 
 const WITHIN: Duration = Duration::from_secs(60);
 const ALL: PageOf = PageOf { after: None, limit: 500 };
@@ -50,46 +51,8 @@ spec:
   tolerance: 12h
 "#;
 
-fn shop() -> WorkspaceId {
-    WorkspaceId::try_new("shop").unwrap()
-}
-
 fn begin() -> Timestamp {
-    Timestamp::parse("2026-03-01T00:00:00Z").unwrap()
-}
-
-fn event(who: CustomerId, message_id: &str, called: &str, at: Timestamp, properties: &Json) -> Event {
-    Event {
-        workspace: shop(),
-        customer: who,
-        source: SourceId::try_new("web").unwrap(),
-        message_id: message_id.to_owned(),
-        event_type: if called.starts_with("elate.") { EventType::System } else { EventType::Track },
-        name: Arc::from(called),
-        user_id: None,
-        anonymous_id: None,
-        occurred_at: at,
-        properties: RawJson::of(properties),
-        traits: RawJson::default(),
-        context: RawJson::default(),
-        caused_by: None,
-        producer: None,
-        historical: false,
-        clamped: false,
-        conflicting: false,
-        trace_parent: None,
-    }
-}
-
-fn definitions() -> Event {
-    let published = DefinitionsPublished {
-        version: 1,
-        manifests: Set::parse_text(PARCEL).unwrap().canonical(),
-        replay_millis: 0,
-        applied_by: "test".into(),
-    };
-    let payload = serde_json::to_value(&published).unwrap();
-    event(CustomerId::NONE, "d-1", name::DEFINITIONS_PUBLISHED, begin(), &payload)
+    at("2026-03-01T00:00:00Z")
 }
 
 /// The consumer at work, and a keeper that takes turns when it is told to.
@@ -131,7 +94,7 @@ async fn the_population_teaches(dsn: Dsn) {
     let app = App::new(Store::new(database.clone()));
     let log = Arc::new(MemoryLog::new(4, begin()));
     let mut process = start(&database, &log, "one").await;
-    log.put(definitions());
+    log.put(published(1, PARCEL, begin()));
 
     let customer = |n: u128| CustomerId(Uuid::from_u128(n << 64));
     let ordered = |n: u128, at: Timestamp| {

@@ -3,70 +3,37 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod common;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use elate_consumer::Consumer;
 use elate_consumer::memory::MemoryLog;
-use elate_domain::system::{DefinitionsPublished, name};
-use elate_domain::{CustomerId, Event, EventType, ManualClock, RawJson, SourceId, Timestamp, WorkspaceId};
+use elate_domain::{CustomerId, Event, ManualClock};
 use elate_journeys::app::{App, COMMAND_LANE, Commands};
 use elate_journeys::error::Error;
 use elate_journeys::model::Journeys;
 use elate_journeys::model::rows::{PlayPhase, PlayRow};
 use elate_journeys::page::PageOf;
 use elate_journeys::store::{InstanceFilter, Migrator, Store};
-use elate_manifest::Set;
 use elate_storage::{Database, Dsn, Options};
 use elate_testkit::eventually;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use common::{at, event, shop};
+
 const WITHIN: Duration = Duration::from_secs(60);
-
-fn at(text: &str) -> Timestamp {
-    Timestamp::parse(text).unwrap()
-}
-
-fn shop() -> WorkspaceId {
-    WorkspaceId::try_new("shop").unwrap()
-}
-
-fn event(who: CustomerId, message_id: &str, called: &str, when: &str, properties: &Json) -> Event {
-    Event {
-        workspace: shop(),
-        customer: who,
-        source: SourceId::try_new("web").unwrap(),
-        message_id: message_id.to_owned(),
-        event_type: if called.starts_with("elate.") { EventType::System } else { EventType::Track },
-        name: Arc::from(called),
-        user_id: None,
-        anonymous_id: None,
-        occurred_at: at(when),
-        properties: RawJson::of(properties),
-        traits: RawJson::default(),
-        context: RawJson::default(),
-        caused_by: None,
-        producer: None,
-        historical: false,
-        clamped: false,
-        conflicting: false,
-        trace_parent: None,
-    }
-}
 
 fn published(version: u64, steps: &str) -> Event {
     let text = format!(
         "apiVersion: elate.dev/v1\nkind: Play\nmetadata: {{name: p}}\nspec: {{trigger: {{event: Started}}, \
          key: event.properties.key, reentry: always, steps: [{steps}]}}"
     );
-    let manifests = Set::parse_text(&text).unwrap().canonical();
-    let published = DefinitionsPublished { version, manifests, replay_millis: 0, applied_by: String::new() };
-    let payload = serde_json::to_value(&published).unwrap();
-    let id = format!("d-{version}");
-    event(CustomerId::NONE, &id, name::DEFINITIONS_PUBLISHED, "2026-03-01T00:00:00Z", &payload)
+    common::published(version, &text, at("2026-03-01T00:00:00Z"))
 }
 
 fn page(after: Option<elate_journeys::page::After>) -> PageOf {
@@ -103,9 +70,9 @@ async fn who_is_told_to_moves(dsn: Dsn) {
     let customers: Vec<CustomerId> = (1..=20_u128).map(|n| CustomerId(Uuid::from_u128(n << 64))).collect();
     for (number, who) in customers.iter().enumerate() {
         let key = json!({"key": number.to_string()});
-        log.put(event(*who, &format!("m-{number}"), "Started", "2026-03-02T12:00:00Z", &key));
+        log.put(event(*who, &format!("m-{number}"), "Started", at("2026-03-02T12:00:00Z"), &key));
         if number < 5 {
-            log.put(event(*who, &format!("r-{number}"), "Ready", "2026-03-02T12:00:00Z", &key));
+            log.put(event(*who, &format!("r-{number}"), "Ready", at("2026-03-02T12:00:00Z"), &key));
         }
     }
     let standing = async |step: &str| instances(&app).await.iter().filter(|row| row.step == step).count();

@@ -2,25 +2,28 @@
 //! from the log alone; on both kinds of database.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod common;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use elate_consumer::Consumer;
 use elate_consumer::memory::MemoryLog;
-use elate_domain::system::{DefinitionsPublished, PlayStepped, RolloutDecided, RolloutStage, name};
-use elate_domain::{CustomerId, Event, EventType, ManualClock, RawJson, SourceId, Timestamp, WorkspaceId};
+use elate_domain::system::{PlayStepped, RolloutDecided, RolloutStage, name};
+use elate_domain::{CustomerId, Event, ManualClock, Timestamp, WorkspaceId};
 use elate_journeys::app::rollout::Command;
 use elate_journeys::app::{App, COMMAND_LANE, Commands, Keeper};
 use elate_journeys::error::Error;
 use elate_journeys::model::Journeys;
 use elate_journeys::store::{Migrator, Store};
-use elate_manifest::Set;
 use elate_storage::{Database, Dsn, Options};
 use elate_testkit::eventually;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use common::{at, event, published, shop};
 
 const WITHIN: Duration = Duration::from_secs(60);
 const DAY: i64 = 86_400_000;
@@ -41,50 +44,12 @@ spec:
   steps: [{exit: {}}]
 "#;
 
-fn shop() -> WorkspaceId {
-    WorkspaceId::try_new("shop").unwrap()
-}
-
 fn begin() -> Timestamp {
-    Timestamp::parse("2026-03-01T00:00:00Z").unwrap()
+    at("2026-03-01T00:00:00Z")
 }
 
 fn who(n: u32) -> CustomerId {
     CustomerId(Uuid::new_v5(&Uuid::NAMESPACE_OID, &n.to_be_bytes()))
-}
-
-fn event(who: CustomerId, message_id: &str, called: &str, at: Timestamp, properties: &Json) -> Event {
-    Event {
-        workspace: shop(),
-        customer: who,
-        source: SourceId::try_new("web").unwrap(),
-        message_id: message_id.to_owned(),
-        event_type: if called.starts_with("elate.") { EventType::System } else { EventType::Track },
-        name: Arc::from(called),
-        user_id: None,
-        anonymous_id: None,
-        occurred_at: at,
-        properties: RawJson::of(properties),
-        traits: RawJson::default(),
-        context: RawJson::default(),
-        caused_by: None,
-        producer: None,
-        historical: false,
-        clamped: false,
-        conflicting: false,
-        trace_parent: None,
-    }
-}
-
-fn definitions() -> Event {
-    let published = DefinitionsPublished {
-        version: 1,
-        manifests: Set::parse_text(PLAYS).unwrap().canonical(),
-        replay_millis: 0,
-        applied_by: "test".into(),
-    };
-    let payload = serde_json::to_value(&published).unwrap();
-    event(CustomerId::NONE, "d-1", name::DEFINITIONS_PUBLISHED, begin(), &payload)
 }
 
 /// The service without its edges: the consumer at work, and a keeper that takes turns when it is told to.
@@ -108,7 +73,7 @@ impl Story {
         let database = Database::connect(dsn, &Options::default()).await.unwrap();
         database.migrate::<Migrator>().await.unwrap();
         let log = Arc::new(MemoryLog::new(2, begin()));
-        log.put(definitions());
+        log.put(published(1, PLAYS, begin()));
         let clock = Arc::new(ManualClock::new(begin()));
         let mut story = Self { database, log, clock, process: None, day: 0 };
         story.start("one").await;

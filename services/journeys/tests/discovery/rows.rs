@@ -16,6 +16,8 @@ use elate_journeys::store::{Began, Migrator, Store};
 use elate_storage::{Database, Dsn, Options};
 use uuid::Uuid;
 
+use crate::common::shop;
+
 const DAY: i64 = 86_400_000;
 /// A Sunday.
 const BEGIN: i64 = 1_772_323_200_000;
@@ -23,10 +25,6 @@ const DAYS: i64 = 28;
 const EACH_DAY: i64 = 40;
 /// From this day on, paying takes four times as long on mobile.
 const BROKEN: i64 = 16;
-
-fn shop() -> WorkspaceId {
-    WorkspaceId::try_new("shop").unwrap()
-}
 
 fn owner(number: i64) -> Owner {
     Owner { workspace: shop(), customer: CustomerId(Uuid::from_u128(number as u128 + 1)) }

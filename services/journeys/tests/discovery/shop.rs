@@ -8,15 +8,13 @@ use elate_consumer::memory::MemoryLog;
 use elate_discovery::conformance::{Design, DesignedStep};
 use elate_discovery::report::{self, Options as ReportOptions, Report};
 use elate_discovery::{Ending, Funnel, Recorder, Step};
-use elate_domain::system::{DefinitionsPublished, name};
-use elate_domain::{CustomerId, Event, EventType, ManualClock, RawJson, SourceId, Timestamp, WorkspaceId};
+use elate_domain::{CustomerId, EventType, ManualClock, RawJson, Timestamp, WorkspaceId};
 use elate_journeys::app::App;
 use elate_journeys::app::discovery::Discovery;
 use elate_journeys::config::DiscoverySettings;
 use elate_journeys::grpc::{DiscoveryGrpc, Grpc};
 use elate_journeys::model::{Journeys, discovery};
 use elate_journeys::store::{Began, Migrator, Store};
-use elate_manifest::Set;
 use elate_proto::journeys::v1::discovery_service_client::DiscoveryServiceClient;
 use elate_proto::journeys::v1::discovery_service_server::DiscoveryServiceServer;
 use elate_proto::journeys::v1::journeys_service_client::JourneysServiceClient;
@@ -26,11 +24,13 @@ use elate_rpc::memory::{NamedKeys, People};
 use elate_rpc::{Channel, GrpcService, Secret, Stack, client};
 use elate_storage::{Database, Dsn, Options};
 use elate_testkit::eventually;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use uuid::Uuid;
+
+use crate::common::{event, published};
 
 pub(crate) const JOURNEY: &str = "order";
 const HOUR: i64 = 3_600_000;
@@ -86,29 +86,6 @@ fn at(order: i64, step: usize) -> Timestamp {
     begin().plus_millis(order * HOUR + (step as i64 + 1) * (60_000 + order * 997))
 }
 
-fn event(who: CustomerId, id: &str, called: &str, at: Timestamp, payload: &Json) -> Event {
-    Event {
-        workspace: WorkspaceId::try_new("shop").unwrap(),
-        customer: who,
-        source: SourceId::try_new("web").unwrap(),
-        message_id: id.to_owned(),
-        event_type: if called.starts_with("elate.") { EventType::System } else { EventType::Track },
-        name: Arc::from(called),
-        user_id: None,
-        anonymous_id: None,
-        occurred_at: at,
-        properties: RawJson::of(payload),
-        traits: RawJson::default(),
-        context: RawJson::default(),
-        caused_by: None,
-        producer: None,
-        historical: false,
-        clamped: false,
-        conflicting: false,
-        trace_parent: None,
-    }
-}
-
 /// Journeys at work over a log in memory.
 pub(crate) struct Shop {
     log: MemoryLog,
@@ -160,14 +137,7 @@ impl Shop {
 
     /// Everything happens, and everybody who went away is given up.
     pub(crate) async fn open(&self) {
-        let published = DefinitionsPublished {
-            version: 1,
-            manifests: Set::parse_text(MANIFEST).unwrap().canonical(),
-            replay_millis: 0,
-            applied_by: "test".into(),
-        };
-        let payload = serde_json::to_value(&published).unwrap();
-        self.log.put(event(CustomerId::NONE, "d-1", name::DEFINITIONS_PUBLISHED, begin(), &payload));
+        self.log.put(published(1, MANIFEST, begin()));
         let mut happened: Vec<(Timestamp, i64, usize, &str)> = Vec::new();
         for order in 0..ORDERS {
             for (step, (called, _)) in way(order).into_iter().enumerate() {
