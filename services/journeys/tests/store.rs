@@ -159,6 +159,7 @@ fn journey(id: u128, who: u128, phase: JourneyPhase) -> Row {
         phase,
         stage: "use".into(),
         touchpoint: "door".into(),
+        began_at: None,
         entered_at: Timestamp(5),
         moved_at: Timestamp(6),
     })

@@ -263,6 +263,7 @@ fn report(
         phase,
         stage: instance.stage.clone(),
         touchpoint: instance.touchpoint.clone(),
+        began_at: instance.began_at,
         entered_at: instance.entered_at,
         moved_at: turn.now,
     }));

@@ -193,6 +193,8 @@ pub struct JourneyRow {
     pub stage: String,
     /// The touchpoint that moved it last.
     pub touchpoint: String,
+    /// When what began it happened; unknown for one that was under way when moves were first kept.
+    pub began_at: Option<Timestamp>,
     /// When it was entered.
     pub entered_at: Timestamp,
     /// When it last moved.

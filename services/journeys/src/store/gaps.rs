@@ -8,8 +8,6 @@ use super::Store;
 use super::moves::Began;
 use super::query::{Order, Select};
 use super::read::read;
-use super::words::Word as _;
-use crate::model::rows::MoveKind;
 use crate::page::After;
 
 /// A judged moment.
@@ -40,11 +38,10 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<Gap>, Error> {
         let columns = format!(
-            "moment_id, touchpoint, occurred_at, gap, CAST(CASE WHEN EXISTS (SELECT 1 FROM journey_moves AS later \
+            "moment_id, touchpoint, occurred_at, gap, CAST(CASE WHEN EXISTS (SELECT 1 FROM journey_instances AS later \
              WHERE later.workspace = moments.workspace AND later.customer_id = moments.customer_id \
-             AND later.journey = moments.journey AND later.kind = '{}' AND later.began_at > moments.occurred_at \
-             AND later.began_at <= moments.occurred_at + {return_window_millis}) THEN 1 ELSE 0 END AS BIGINT) AS returned",
-            MoveKind::Entered.word()
+             AND later.journey = moments.journey AND later.began_at > moments.occurred_at \
+             AND later.began_at <= moments.occurred_at + {return_window_millis}) THEN 1 ELSE 0 END AS BIGINT) AS returned"
         );
         let mut select =
             Select::of(&columns, "moments", workspace).and("journey", "=", period.journey.as_str());

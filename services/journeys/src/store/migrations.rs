@@ -14,9 +14,10 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(ReadModels));
         all.push(Box::new(PlayChecks));
         all.push(Box::new(PromiseChanges));
-        all.push(Box::new(super::moves::JourneyMoves));
+        all.push(Box::new(super::moves_tables::JourneyMoves));
         all.push(Box::new(super::company_tables::Company));
         all.push(Box::new(super::rollout::Rollouts));
+        all.push(Box::new(super::moves_tables::PackedMoves));
         all
     }
 }
@@ -54,7 +55,7 @@ impl MigrationTrait for ReadModels {
 }
 
 /// Tables that came with later migrations, and go with these.
-const LATER: [&str; 4] = ["promise_changes", super::moves::TABLE, "population_samples", "promise_outlooks"];
+const LATER: [&str; 3] = ["promise_changes", "population_samples", "promise_outlooks"];
 
 /// What each condition of a play evaluated to.
 struct PlayChecks;

@@ -10,6 +10,7 @@ mod evaluations;
 mod gaps;
 mod migrations;
 mod moves;
+mod moves_tables;
 mod promises;
 mod query;
 mod read;
@@ -24,7 +25,7 @@ use elate_storage::{Database, Error, Transaction, execute};
 pub use company::{Announcement, Sampled};
 pub use gaps::Gap;
 pub use migrations::Migrator;
-pub use moves::{Began, LastMove, VisitCounts};
+pub use moves::{Began, LastMove, MovesPage};
 pub use promises::PromiseFilter;
 pub use read::{CaseFilter, InstanceFilter, PartitionVersion};
 pub use rollout::{Counts as RolloutCounts, Standing as RolloutStanding};
@@ -32,14 +33,13 @@ pub use running::Waiting;
 
 use crate::model::rows::Row;
 
-/// The tables that hold rows of customers.
+/// The tables that hold rows of customers; [`moves`] are found by way of their instances, before these.
 const TABLES: &[&str] = &[
     "promises",
     "promise_changes",
     "moments",
     "recovery_cases",
     "journey_instances",
-    moves::TABLE,
     "play_instances",
     "play_steps",
     "play_evaluations",
@@ -78,7 +78,7 @@ impl elate_consumer::ProcessorStore<Row> for Store {
         workspace: &WorkspaceId,
         customer: CustomerId,
     ) -> Result<u64, Error> {
-        let mut removed = 0;
+        let mut removed = moves::purge(tx, workspace, customer.0).await?;
         for table in TABLES {
             let sql = format!("DELETE FROM {table} WHERE workspace = $1 AND customer_id = $2");
             removed += execute(tx, &sql, [workspace.as_str().into(), customer.0.into()]).await?;

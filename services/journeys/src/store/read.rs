@@ -178,7 +178,7 @@ impl Store {
 const MAX_STEPS: u64 = 10_000;
 
 pub(super) const JOURNEY_COLUMNS: &str = "instance_id, customer_id, journey, correlation_key, state, stage, touchpoint, \
-                                          entered_at, moved_at";
+                                          began_at, entered_at, moved_at";
 const PLAY_COLUMNS: &str = "instance_id, customer_id, play, correlation_key, definitions_version, state, step, \
                             entered_at, moved_at, waits_until";
 
@@ -259,6 +259,7 @@ pub(super) fn journey(r: &Reader<'_>, workspace: &WorkspaceId) -> Result<Journey
         phase: parse(r.table, "state", &r.text("state")?)?,
         stage: r.text("stage")?,
         touchpoint: r.text("touchpoint")?,
+        began_at: r.i64_opt("began_at")?.map(Timestamp),
         entered_at: time(r, "entered_at")?,
         moved_at: time(r, "moved_at")?,
     })

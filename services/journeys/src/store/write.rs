@@ -1,4 +1,7 @@
 //! Rows of a micro-batch into their tables: one statement a table.
+//!
+//! An update leaves the customer as it is: a merge has given the rows over by then ([`merge`]), and what does not change
+//! need not be taken out of its indexes and put back.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -67,8 +70,7 @@ impl Sorted {
         moments(tx, newest(self.moments, |r| (r.owner.workspace.clone(), r.moment_id))).await?;
         cases(tx, newest(self.cases, |r| (r.owner.workspace.clone(), r.case_id))).await?;
         journeys(tx, newest(self.journeys, |r| (r.owner.workspace.clone(), r.instance_id))).await?;
-        let moves = newest(self.moves, |r| (r.owner.workspace.clone(), r.instance_id, r.sequence));
-        super::moves::write(tx, moves).await?;
+        super::moves::write(tx, self.moves).await?;
         plays(tx, newest(self.plays, |r| (r.owner.workspace.clone(), r.instance_id))).await?;
         steps(tx, newest(self.steps, |r| (r.owner.workspace.clone(), r.instance_id, r.sequence))).await?;
         evaluations(tx, newest(self.evaluations, |r| (r.owner.workspace.clone(), r.evaluation_id))).await?;
@@ -120,7 +122,7 @@ fn millis(time: Option<Timestamp>) -> Option<i64> {
 
 async fn promises(tx: &Transaction, rows: Vec<PromiseRow>) -> Result<(), Error> {
     const UPSERT: Conflict = Conflict::Do(
-        "(workspace, promise_id) DO UPDATE SET customer_id = excluded.customer_id, state = excluded.state, \
+        "(workspace, promise_id) DO UPDATE SET state = excluded.state, \
          due_at = excluded.due_at, fulfilled_at = excluded.fulfilled_at, reason = excluded.reason, \
          updated_at = excluded.updated_at",
     );
@@ -144,7 +146,7 @@ async fn promises(tx: &Transaction, rows: Vec<PromiseRow>) -> Result<(), Error> 
 
 async fn promise_changes(tx: &Transaction, rows: Vec<PromiseChangeRow>) -> Result<(), Error> {
     const UPSERT: Conflict = Conflict::Do(
-        "(workspace, promise_id, sequence) DO UPDATE SET customer_id = excluded.customer_id, at = excluded.at, \
+        "(workspace, promise_id, sequence) DO UPDATE SET at = excluded.at, \
          state = excluded.state, due_at = excluded.due_at, reason = excluded.reason",
     );
     owned(&rows, |r| &r.owner)
@@ -161,7 +163,7 @@ async fn promise_changes(tx: &Transaction, rows: Vec<PromiseChangeRow>) -> Resul
 
 async fn moments(tx: &Transaction, rows: Vec<MomentRow>) -> Result<(), Error> {
     const UPSERT: Conflict = Conflict::Do(
-        "(workspace, moment_id) DO UPDATE SET customer_id = excluded.customer_id, revision = excluded.revision, \
+        "(workspace, moment_id) DO UPDATE SET revision = excluded.revision, \
          occurred_at = excluded.occurred_at, gap = excluded.gap, outcome = excluded.outcome, \
          provisional = excluded.provisional, judged_at = excluded.judged_at",
     );
@@ -185,7 +187,7 @@ async fn moments(tx: &Transaction, rows: Vec<MomentRow>) -> Result<(), Error> {
 
 async fn cases(tx: &Transaction, rows: Vec<CaseRow>) -> Result<(), Error> {
     const UPSERT: Conflict = Conflict::Do(
-        "(workspace, case_id) DO UPDATE SET customer_id = excluded.customer_id, state = excluded.state, \
+        "(workspace, case_id) DO UPDATE SET state = excluded.state, \
          closed_at = excluded.closed_at, play = excluded.play, held_out = excluded.held_out, reason = excluded.reason",
     );
     owned(&rows, |r| &r.owner)
@@ -207,7 +209,7 @@ async fn cases(tx: &Transaction, rows: Vec<CaseRow>) -> Result<(), Error> {
 
 async fn journeys(tx: &Transaction, rows: Vec<JourneyRow>) -> Result<(), Error> {
     const UPSERT: Conflict = Conflict::Do(
-        "(workspace, instance_id) DO UPDATE SET customer_id = excluded.customer_id, state = excluded.state, \
+        "(workspace, instance_id) DO UPDATE SET state = excluded.state, \
          stage = excluded.stage, touchpoint = excluded.touchpoint, moved_at = excluded.moved_at",
     );
     owned(&rows, |r| &r.owner)
@@ -217,6 +219,7 @@ async fn journeys(tx: &Transaction, rows: Vec<JourneyRow>) -> Result<(), Error> 
         .text("state", column!(rows, r => r.phase.word().to_owned()))
         .text("stage", column!(rows, r => r.stage.clone()))
         .text("touchpoint", column!(rows, r => r.touchpoint.clone()))
+        .i64_opt("began_at", column!(rows, r => millis(r.began_at)))
         .i64("entered_at", column!(rows, r => r.entered_at.0))
         .i64("moved_at", column!(rows, r => r.moved_at.0))
         .insert(tx, "journey_instances", UPSERT)
@@ -226,7 +229,7 @@ async fn journeys(tx: &Transaction, rows: Vec<JourneyRow>) -> Result<(), Error> 
 
 async fn plays(tx: &Transaction, rows: Vec<PlayRow>) -> Result<(), Error> {
     const UPSERT: Conflict = Conflict::Do(
-        "(workspace, instance_id) DO UPDATE SET customer_id = excluded.customer_id, state = excluded.state, \
+        "(workspace, instance_id) DO UPDATE SET state = excluded.state, \
          definitions_version = excluded.definitions_version, step = excluded.step, moved_at = excluded.moved_at, \
          waits_until = excluded.waits_until",
     );
@@ -247,7 +250,7 @@ async fn plays(tx: &Transaction, rows: Vec<PlayRow>) -> Result<(), Error> {
 
 async fn steps(tx: &Transaction, rows: Vec<StepRow>) -> Result<(), Error> {
     const UPSERT: Conflict = Conflict::Do(
-        "(workspace, instance_id, sequence) DO UPDATE SET customer_id = excluded.customer_id, at = excluded.at, \
+        "(workspace, instance_id, sequence) DO UPDATE SET at = excluded.at, \
          step = excluded.step, kind = excluded.kind, change = excluded.change, branch = excluded.branch, \
          reason = excluded.reason",
     );
@@ -267,7 +270,7 @@ async fn steps(tx: &Transaction, rows: Vec<StepRow>) -> Result<(), Error> {
 
 async fn evaluations(tx: &Transaction, rows: Vec<EvaluationRow>) -> Result<(), Error> {
     const UPSERT: Conflict = Conflict::Do(
-        "(workspace, evaluation_id) DO UPDATE SET customer_id = excluded.customer_id, \
+        "(workspace, evaluation_id) DO UPDATE SET \
          sequence = excluded.sequence, at = excluded.at, decision = excluded.decision, reason = excluded.reason, \
          detail = excluded.detail, checks = excluded.checks, correlation_key = excluded.correlation_key, instance_id = excluded.instance_id, \
          trigger_name = excluded.trigger_name, trigger_message_id = excluded.trigger_message_id, \
@@ -323,7 +326,10 @@ async fn definitions(tx: &Transaction, rows: Vec<DefinitionsRow>) -> Result<(), 
         .map(drop)
 }
 
+/// Gives the rows of the customer who was merged away to the one who stays. Whatever was processed for the former stands
+/// in the tables: the state is handed over behind it.
 async fn merge(tx: &Transaction, row: MergedRow) -> Result<(), Error> {
+    super::moves::give(tx, &row.workspace, row.loser.0, row.survivor.0).await?;
     for table in TABLES {
         let sql = format!("UPDATE {table} SET customer_id = $1 WHERE workspace = $2 AND customer_id = $3");
         execute(tx, &sql, [row.survivor.0.into(), row.workspace.as_str().into(), row.loser.0.into()]).await?;

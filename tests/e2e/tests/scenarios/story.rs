@@ -39,7 +39,7 @@ pub(crate) async fn a_present_comes_late(system: &System) {
 
     let before = story.delight(&treated).await;
     assert!(before > 50.0, "a quick find is a good start: {before}");
-    let due = now_millis() + 2_500;
+    let due = now_millis() + 8_000;
     story.order(&treated, "o-1", due).await;
     story.order(&held_out, "h-1", due).await;
     story.at_risk_then_broken(due).await;
@@ -134,7 +134,7 @@ impl<'a> Story<'a> {
     async fn at_risk_then_broken(&self, due: i64) {
         let customer = || user(&self.treated);
         let risk = self.shop.wait_for(customer(), name::PROMISE_CHANGED, |p| p["state"] == "at_risk").await;
-        assert_eq!(risk["reason"], "not shipped a second before it is due");
+        assert_eq!(risk["reason"], "not shipped six seconds before it is due");
         let order = self.told_in_order(name::PROMISE_CHANGED, "at_risk").await;
         assert!(order < due, "at risk is told before it is due");
         self.shop.wait_for(customer(), name::PROMISE_CHANGED, |p| p["state"] == "broken").await;

@@ -25,10 +25,11 @@ use crate::model::rows::{JourneyMoveRow, JourneyRow};
 use crate::page::After;
 use crate::store::{Began, Store};
 use reading::{Progress, Reading};
-pub use visits::Visits;
+use visits::Tally;
+pub use visits::{VisitCounts, Visits};
 
 /// Rows that are read, and counted, at a time.
-const PAGE: u64 = 2_000;
+const PAGE: u64 = 1_000;
 /// Moments that a look reads at most. Links of so many are known to far more digits than matter.
 const MAX_GAPS: u64 = 500_000;
 
@@ -240,13 +241,20 @@ impl Discovery {
     /// How often each stage and touchpoint was visited: stages in order of the design, each with its touchpoints.
     pub async fn visits(&self, workspace: &WorkspaceId, began: &Began) -> Result<Vec<Visits>, Error> {
         let designed = self.designed(workspace, &began.journey).await?;
-        let stages = self.store.visits(workspace, began, false).await?;
-        let touchpoints = self.store.visits(workspace, began, true).await?;
+        let (mut tally, mut after) = (Tally::default(), None);
+        loop {
+            let page = self.store.moves(workspace, began, after, PAGE).await?;
+            page.moves.iter().for_each(|row| tally.take(row));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
         let standing = self.store.standing(workspace, &began.journey).await?;
-        if designed.is_none() && stages.is_empty() && standing.is_empty() {
+        if designed.is_none() && tally.is_empty() && standing.is_empty() {
             return Err(Error::JourneyUnknown(began.journey.clone()));
         }
-        Ok(visits::arrange(designed.as_ref(), stages, touchpoints, &standing))
+        Ok(visits::arrange(designed.as_ref(), &tally, &standing))
     }
 }
 

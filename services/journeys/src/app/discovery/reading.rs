@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{Cut, LookProgress, PAGE};
 use crate::error::Error;
 use crate::model::rows::JourneyMoveRow;
-use crate::store::{Began, LastMove, Store};
+use crate::store::{Began, Store};
 
 /// Reads the moves of a journey, a page at a time.
 pub(super) struct Reading<'a, T> {
@@ -56,13 +56,12 @@ impl<T: FnMut(LookProgress) -> bool> Reading<'_, T> {
         // The last instance of a page may go on in the next; half of it would look like one that was left.
         let mut held: Vec<JourneyMoveRow> = Vec::new();
         loop {
-            let mut page = self.store.moves(self.workspace, &self.began, after, PAGE).await?;
-            let (rows, last) = (page.len() as u64, page.last().map(LastMove::of));
+            let limit = PAGE.min(self.most.saturating_sub(read)).max(1);
+            let mut page = self.store.moves(self.workspace, &self.began, after, limit).await?;
+            let rows = page.moves.len() as u64;
             read += rows;
-            let cut = self.cut(read).filter(|_| rows == PAGE);
-            held.append(&mut page);
-            let is_over = rows < PAGE;
-            let next = match last.filter(|_| !is_over) {
+            held.append(&mut page.moves);
+            let next = match page.next {
                 Some(last) => {
                     let begin = held.iter().rposition(|row| row.instance_id != last.instance);
                     held.split_off(begin.map_or(0, |place| place + 1))
@@ -77,13 +76,11 @@ impl<T: FnMut(LookProgress) -> bool> Reading<'_, T> {
             });
             look = fed.await.map_err(|_| Error::DiscoveryGivenUp)?;
             self.progress.advance(rows)?;
-            match (cut, last) {
-                (Some(by), Some(last)) => {
-                    return Ok((look, Some(Cut { by, complete_until: last.began_at })));
-                }
-                _ if is_over => return Ok((look, None)),
-                _ => after = last,
+            let Some(last) = page.next else { return Ok((look, None)) };
+            if let Some(by) = self.cut(read) {
+                return Ok((look, Some(Cut { by, complete_until: last.began_at })));
             }
+            after = Some(last);
         }
     }
 
