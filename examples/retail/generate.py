@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Writes events.ndjson: ten days of a small gift shop, as its SDKs would have sent them.
+"""Writes events.ndjson: ten days of a small gift shop, as its SDKs would have sent them. With --history, history.ndjson:
+what the same customers bought in the two years before.
 
 The same seed gives the same bytes on every machine: only integers from one small generator are used. What is planted,
 and why, stands in README.md.
 
-usage: generate.py [FILE]     (standard output where no file is named)
+usage: generate.py [--history] [FILE]     (standard output where no file is named)
 """
 
 import json
@@ -300,6 +301,27 @@ def only_looking(out, dice, customer):
     browse(out, dice, customer, at(dice.roll(2, 7), dice.roll(8, 20), dice.roll(0, 59)))
 
 
+def history():
+    """Two years of purchases: some customers come often, some seldom, some stop coming, as customers do."""
+    dice, lines = Dice(SEED + 1), []
+    for number in range(1, 48):
+        gap = dice.roll(14, 120)  # days between two purchases, of this customer
+        day = -dice.roll(200, 730)
+        while day < -1:
+            item, name, price = dice.pick(PRESENTS)
+            second = day * DAY + dice.roll(8, 20) * HOUR
+            lines.append((second, number, {
+                "type": "track", "messageId": f"h-{number:04d}-{-day:03d}", "userId": f"u-{1000 + number}",
+                "event": "Order Completed",
+                "properties": {"total": price * dice.roll(1, 2), "currency": "EUR", "product_id": item, "name": name},
+                "context": {"library": {"name": "till", "version": "1.9.0"}}, "timestamp": stamp(second)}))
+            if dice.chance(8):  # never comes again
+                break
+            day += dice.roll(gap // 2, gap * 2)
+    lines.sort(key=lambda entry: entry[:2])
+    return [json.dumps(event, ensure_ascii=False, separators=(",", ":")) for _, _, event in lines]
+
+
 def generate():
     dice, out = Dice(SEED), File()
     homes = [(locale, zone, ahead) for locale, zone, ahead in HOMES]
@@ -329,9 +351,10 @@ def generate():
 
 
 def main():
-    text = "\n".join(generate()) + "\n"
-    if len(sys.argv) > 1:
-        with open(sys.argv[1], "w", encoding="utf-8", newline="\n") as file:
+    arguments = [argument for argument in sys.argv[1:] if argument != "--history"]
+    text = "\n".join(history() if "--history" in sys.argv else generate()) + "\n"
+    if arguments:
+        with open(arguments[0], "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
     else:
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")

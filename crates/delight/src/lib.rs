@@ -16,6 +16,7 @@
 //! | [`habit`] | what a customer gets used to, learned tolerances, promises that were moved |
 //! | [`remaining`] | how much longer something takes, and the chance that it comes too late |
 //! | [`score`] | the delight score, from scratch and incrementally; explanations, intervals, crossings |
+//! | [`formula`] | two formulas over the same moments: ranks, movers, and what moved them |
 //! | [`survey`] | intervals for shares, differences, means and NPS |
 //! | [`rates`] | wow rate, miserable rate, recovery, each with its interval |
 //! | [`links`] | the weakest link of a journey and its harmony |
@@ -26,6 +27,7 @@
 
 pub mod churn;
 pub mod effect;
+pub mod formula;
 pub mod gap;
 pub mod habit;
 pub mod interval;

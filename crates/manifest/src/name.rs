@@ -138,8 +138,10 @@ kinds!(
     Channel,
     /// The workspace's rules for reaching customers.
     Policy,
-    /// Thresholds of the delight score, and its formula.
+    /// Thresholds of the delight score, and which formula is in force.
     Score,
+    /// The constants of a version of the delight score's formula.
+    DelightFormula,
     /// What customers are asked, and how often.
     Survey
 );

@@ -5,7 +5,9 @@ use serde_json::{Value as Json, json};
 
 use crate::Kind;
 use crate::set::API_VERSION;
-use crate::spec::{Channel, Journey, Metadata, Moment, Play, Policy, Score, Survey, Template};
+use crate::spec::{
+    Channel, DelightFormula, Journey, Metadata, Moment, Play, Policy, Score, Survey, Template,
+};
 
 /// The JSON Schema (draft 2020-12) of whole documents of a kind.
 ///
@@ -22,6 +24,7 @@ pub fn schema(kind: Kind) -> Json {
         Kind::Channel => generator.subschema_for::<Channel>(),
         Kind::Policy => generator.subschema_for::<Policy>(),
         Kind::Score => generator.subschema_for::<Score>(),
+        Kind::DelightFormula => generator.subschema_for::<DelightFormula>(),
         Kind::Survey => generator.subschema_for::<Survey>(),
     };
     json!({

@@ -130,9 +130,15 @@ fn published_schemas_are_current_and_accept_the_examples() {
 }
 
 #[test]
-fn the_event_file_is_what_its_generator_writes() {
+fn the_event_files_are_what_their_generator_writes() {
+    for (file, arguments) in [("events.ndjson", [].as_slice()), ("history.ndjson", ["--history"].as_slice())] {
+        is_what_the_generator_writes(file, arguments);
+    }
+}
+
+fn is_what_the_generator_writes(file: &str, arguments: &[&str]) {
     let folder = root().join("examples/retail");
-    let output = match Command::new("python3").arg(folder.join("generate.py")).output() {
+    let output = match Command::new("python3").arg(folder.join("generate.py")).args(arguments).output() {
         Ok(output) => output,
         Err(error) if std::env::var_os("CI").is_none() => {
             println!("skipped: python3 is not there: {error}");
@@ -141,8 +147,8 @@ fn the_event_file_is_what_its_generator_writes() {
         Err(error) => panic!("python3 is needed: {error}"),
     };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let written = std::fs::read(folder.join("events.ndjson")).unwrap();
-    assert!(written == output.stdout, "events.ndjson is not what generate.py writes");
+    let written = std::fs::read(folder.join(file)).unwrap();
+    assert!(written == output.stdout, "{file} is not what generate.py writes");
 }
 
 fn recorded() -> Vec<EventView> {

@@ -33,6 +33,8 @@ spec:
   page: {base_url: "https://shop.example"}
   cadence: {recurring: {every: 90d, reminders: 1, wait: 7d}}
   limits: {any: 14d}
+  audience: customer.tier == "gold"
+  sample: 25
 "#;
 
 /// What is wrong once `this` stands in the place of `that`.
@@ -58,6 +60,10 @@ fn a_survey_is_read_and_speaks_the_customers_language() {
 #[test]
 fn what_is_wrong_is_named_with_its_place() {
     for (that, this, place) in [
+        ("sample: 25", "sample: 0", "spec.sample"),
+        ("sample: 25", "sample: 101", "spec.sample"),
+        ("audience: customer.tier == \"gold\"", "audience: event.properties.total > 1", "spec.audience"),
+        ("audience: customer.tier == \"gold\"", "audience: 'customer.tier =='", "spec.audience"),
         ("fallback: en\n  question", "fallback: fr\n  question", "spec.fallback"),
         ("de: \"Würden Sie uns empfehlen?\"", "de: \" \"", "spec.question.de"),
         ("reminders: 1", "reminders: 21", "spec.cadence.recurring.reminders"),

@@ -26,7 +26,7 @@ pub mod batch;
 pub use batch::{Contribution, Explanation};
 pub use level::{Crossing, Direction, Level};
 pub use params::{DelightParams, Error, FORMULA_VERSION};
-pub use state::{Applied, DelightState};
+pub use state::{Applied, DelightState, Folded};
 
 use elate_domain::system::MomentJudged;
 use elate_domain::{Offset, Timestamp};

@@ -36,9 +36,9 @@ pub struct DelightState {
     recent: Vec<Moment>,
 }
 
-/// Moments that are too old to be kept one by one. All sums are as of `at`.
+/// Moments that are too old to be kept one by one, as sums under one formula. All sums are as of `at`.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-struct Folded {
+pub struct Folded {
     count: u64,
     /// The newest instant among them.
     at: Timestamp,
@@ -76,6 +76,15 @@ impl EndSums {
 }
 
 impl Folded {
+    /// Sums over these moments, in any order, each id once.
+    pub fn over(params: &DelightParams, moments: &[Moment]) -> Self {
+        let mut ordered: Vec<&Moment> = moments.iter().collect();
+        ordered.sort_by(|a, b| a.order(b));
+        let mut folded = Self::default();
+        ordered.into_iter().for_each(|moment| folded.add(params, moment));
+        folded
+    }
+
     /// Takes one more moment in. `NeedsRebuild` where the end of earlier instants is lost by it.
     fn add(&mut self, params: &DelightParams, moment: &Moment) {
         self.count += 1;
@@ -226,6 +235,22 @@ impl DelightState {
     /// Whether the score equals what the stored moments give. It does unless a method returned `NeedsRebuild`.
     pub fn is_exact(&self) -> bool {
         !self.folded.before_lost || end::shares(&self.recent, self.folded.base()).before <= 0.0
+    }
+
+    /// How many of its moments are summed up and not kept one by one. Without any, the state is good for every formula.
+    pub fn folded(&self) -> u64 {
+        self.folded.count
+    }
+
+    /// Puts sums under another formula in place of those held, if they are over as many moments: those that are not
+    /// among [`DelightState::recent`]. Answers whether it did; from then on the state is good for that formula only.
+    #[must_use = "where it returns false the state is still under the formula before"]
+    pub fn refold(&mut self, folded: Folded) -> bool {
+        let fits = folded.count == self.folded.count;
+        if fits {
+            self.folded = folded;
+        }
+        fits
     }
 
     /// How many moments are in it.

@@ -224,3 +224,13 @@ pub struct ScoreCrossed {
     #[serde(default)]
     pub moment_id: Option<String>,
 }
+
+/// A customer's score was computed anew from all moments, under a formula that has come into force.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScoreRebuilt {
+    /// Tells formulas apart: a digest of their constants, 0 for the built-in one.
+    pub formula: i64,
+    /// Sums over the moments that are not kept one by one; null where all are.
+    #[serde(default)]
+    pub folded: serde_json::Value,
+}

@@ -7,6 +7,7 @@
 
 mod control;
 mod customer;
+mod feedback;
 mod journey;
 mod learned;
 mod message;
@@ -15,6 +16,7 @@ mod rollout;
 
 pub use control::*;
 pub use customer::*;
+pub use feedback::*;
 pub use journey::*;
 pub use learned::*;
 pub use message::*;
@@ -86,9 +88,13 @@ pub mod name {
     pub const SURVEY_ASKED: &str = "elate.survey.asked";
     /// A survey did not ask, and why: [`super::SurveySkipped`].
     pub const SURVEY_SKIPPED: &str = "elate.survey.skipped";
+    /// The configured model has read a comment: [`super::FeedbackScored`].
+    pub const FEEDBACK_SCORED: &str = "elate.feedback.scored";
     /// A play asks for a reward from a budget: [`super::GrantRequested`].
     pub const GRANT_REQUESTED: &str = "elate.grant.requested";
 
     /// A score crossed a threshold: [`super::ScoreCrossed`].
     pub const SCORE_CROSSED: &str = "elate.score.crossed";
+    /// A score was computed anew under the formula in force: [`super::ScoreRebuilt`].
+    pub const SCORE_REBUILT: &str = "elate.score.rebuilt";
 }

@@ -1,6 +1,7 @@
 //! What the types cannot say: bounds, combinations, and that what is named exists.
 
 mod channel;
+mod formula;
 mod journey;
 mod moment;
 mod names;
@@ -43,6 +44,7 @@ pub(crate) fn document(metadata: &Metadata, spec: &Spec) -> Vec<At> {
             problems.default_name(metadata);
             score::check(score, &mut problems);
         }
+        Spec::DelightFormula(formula) => formula::check(formula, &mut problems),
         Spec::Survey(survey) => survey::check(survey, &mut problems),
     }
     problems.0

@@ -8,8 +8,8 @@ use super::Problems;
 use crate::problem::{Problem, nearest};
 use crate::set::Draft;
 use crate::spec::{
-    Channel, ChannelKind, Journey, MessageClass, Moment, Play, PlayStep, Policy, Score, Send, Spec, Survey,
-    Task, Template, Trigger,
+    Channel, ChannelKind, DelightFormula, Journey, MessageClass, Moment, Play, PlayStep, Policy, Score, Send,
+    Spec, Survey, Task, Template, Trigger,
 };
 use crate::{Id, Kind, Name};
 
@@ -27,7 +27,9 @@ pub(crate) fn references(drafts: &[Draft]) -> Vec<Problem> {
             }
             Some(Spec::Policy(policy)) => world.policy(policy, &mut problems),
             Some(Spec::Survey(survey)) => world.survey(survey, &mut problems),
-            Some(Spec::Journey(_) | Spec::Template(_) | Spec::Channel(_) | Spec::Score(_)) | None => {}
+            Some(Spec::Score(score)) => world.score(score, &mut problems),
+            Some(Spec::DelightFormula(formula)) => world.formula(&draft.id, formula, &mut problems),
+            Some(Spec::Journey(_) | Spec::Template(_) | Spec::Channel(_)) | None => {}
         }
         let label = draft.id.to_string();
         let judged = problems.0.into_iter().filter(|at| !draft.own.iter().any(|known| known.overlaps(at)));
@@ -275,6 +277,37 @@ impl<'a> World<'a> {
                 format!("there is no topic `{topic}`"),
                 "list it in the Policy manifest `default`",
             );
+        }
+    }
+
+    /// The formula in force is the built-in one, or there is a manifest of its version.
+    fn score(&self, score: &Score, problems: &mut Problems) {
+        let formulas = self.drafts.iter().filter(|(id, _)| id.kind == Kind::DelightFormula);
+        let mut versions = vec![1];
+        for (_, draft) in formulas {
+            match &draft.spec {
+                Some(Spec::DelightFormula(formula)) => versions.push(formula.version),
+                // One that can't be read may be the one that is meant.
+                _ => return,
+            }
+        }
+        if !versions.contains(&score.formula) {
+            versions.sort_unstable();
+            let known: Vec<String> = versions.iter().map(u32::to_string).collect();
+            let reason = format!("there is no formula {}", score.formula);
+            problems.add("spec.formula", reason, format!("there are: {}", known.join(", ")));
+        }
+    }
+
+    /// Each version stands in one manifest.
+    fn formula(&self, own: &Id, formula: &DelightFormula, problems: &mut Problems) {
+        let same = |draft: &Draft| match &draft.spec {
+            Some(Spec::DelightFormula(other)) => other.version == formula.version,
+            _ => false,
+        };
+        let other = self.drafts.iter().find(|(id, draft)| **id != own && same(draft));
+        if let Some((other, _)) = other {
+            problems.add("spec.version", format!("{} is that of {other} too", formula.version), "count on");
         }
     }
 

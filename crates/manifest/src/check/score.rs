@@ -13,13 +13,6 @@ const MAX_PURCHASES: usize = 20;
 const MAX_WORD: usize = 200;
 
 pub(super) fn check(score: &Score, problems: &mut Problems) {
-    if score.formula != 1 {
-        problems.add(
-            "spec.formula",
-            format!("there is no formula {}", score.formula),
-            "the only one so far is 1",
-        );
-    }
     problems.count("spec.thresholds", score.thresholds.len(), 0);
     let names = score.thresholds.iter().map(|threshold| threshold.name.as_str());
     problems.unique(names, |index| format!("spec.thresholds[{index}].name"));

@@ -1,6 +1,7 @@
 //! Surveys.
 
 use super::Problems;
+use super::names::Visible;
 use super::template::is_language;
 use crate::spec::{Survey, SurveyCadence};
 
@@ -10,6 +11,10 @@ const MAX_QUESTION: usize = 500;
 const MAX_TIMES: u32 = 20;
 
 pub(super) fn check(survey: &Survey, problems: &mut Problems) {
+    problems.condition("spec.audience", survey.audience.as_ref(), &Visible::of(&["customer"]));
+    if survey.sample.is_some_and(|sample| sample.0 <= 0.0) {
+        problems.add("spec.sample", "0 would ask nobody", "pause the survey instead");
+    }
     problems.count("spec.question", survey.question.len(), 1);
     if !survey.question.contains_key(&survey.fallback) {
         let known: Vec<&str> = survey.question.keys().map(String::as_str).collect();

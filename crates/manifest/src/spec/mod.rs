@@ -3,6 +3,7 @@
 mod channel;
 mod effect;
 mod event_match;
+mod formula;
 mod journey;
 mod moment;
 mod pattern;
@@ -21,6 +22,7 @@ mod template;
 pub use channel::{Channel, ChannelKind, Email, OnUnknown, SmtpProvider, Tls, Unsubscribe, Webhook};
 pub use effect::PlayMeasure;
 pub use event_match::EventMatch;
+pub use formula::DelightFormula;
 pub use journey::{Abandon, Journey, Recovery, Touchpoint};
 pub use moment::{Expect, Habit, Moment, Thresholds};
 pub use pattern::{AfterMatch, Contiguity, Pattern, Step, Times};
@@ -28,7 +30,9 @@ pub use play::{
     CaseTrigger, Direction, EntryCap, Holdout, MomentTrigger, Play, PlayCaps, PromiseTrigger, Reentry,
     ScheduleTrigger, ScoreTrigger, StageTrigger, Trigger,
 };
-pub use policy::{Cap, CapPeriod, Consent, GlobalHoldout, Policy, QuietHours, SurveyBaselines, Topic};
+pub use policy::{
+    Cap, CapPeriod, Consent, GlobalHoldout, Policy, QuietHours, SurveyBaselines, SurveyFatigue, Topic,
+};
 pub use promise::{
     AtRisk, LearnedRisk, Moved, NamedMatch, Promise, PromiseEvent, PromiseRules, PromiseSource,
 };
@@ -67,6 +71,8 @@ pub enum Spec {
     Policy(Policy),
     /// The score's settings.
     Score(Score),
+    /// A version of the score's formula.
+    DelightFormula(DelightFormula),
     /// A survey.
     Survey(Box<Survey>),
 }
@@ -89,6 +95,7 @@ impl Spec {
             Kind::Channel => of(json, |channel| Self::Channel(Box::new(channel))),
             Kind::Policy => of(json, Self::Policy),
             Kind::Score => of(json, Self::Score),
+            Kind::DelightFormula => of(json, Self::DelightFormula),
             Kind::Survey => of(json, |survey| Self::Survey(Box::new(survey))),
         }
     }

@@ -1,5 +1,8 @@
 //! The workspace's rules for reaching customers.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use elate_domain::HumanDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,6 +12,7 @@ use super::rollout::Cohort;
 use super::scalar::{LocalTime, Percent, Zone};
 use super::schemas;
 use super::step::MessageClass;
+use super::survey::SurveyKind;
 use crate::Name;
 
 /// The workspace's rules for reaching customers. There is one, named `default`.
@@ -32,6 +36,9 @@ pub struct Policy {
     /// What survey answers are compared with.
     #[serde(default)]
     pub surveys: SurveyBaselines,
+    /// How long customers are left alone between surveys.
+    #[serde(default)]
+    pub survey_fatigue: SurveyFatigue,
     /// The share of customers that no play ever reaches, but for service plays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub global_holdout: Option<GlobalHoldout>,
@@ -141,6 +148,25 @@ impl Default for SurveyBaselines {
     /// A little above the middle of each scale, where answers usually are.
     fn default() -> Self {
         Self { nps: 7.5, csat: 4.0, ces: 5.0 }
+    }
+}
+
+/// How long customers are left alone between surveys. A survey may have limits of its own in the place of these.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SurveyFatigue {
+    /// No question for so long after the last one of any survey. `0s` is no limit.
+    #[schemars(with = "schemas::Duration")]
+    pub any: HumanDuration,
+    /// No question of a kind for so long after the last one of that kind; left out, there is no such limit.
+    #[schemars(with = "BTreeMap<SurveyKind, schemas::Duration>")]
+    pub kinds: BTreeMap<SurveyKind, HumanDuration>,
+}
+
+impl Default for SurveyFatigue {
+    /// Seven days between any two questions.
+    fn default() -> Self {
+        Self { any: HumanDuration(Duration::from_secs(7 * 86_400)), kinds: BTreeMap::new() }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::Name;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Score {
-    /// Version of the formula.
+    /// Version of the formula in force: 1, which is built in, or that of a DelightFormula manifest.
     #[serde(default = "first")]
     pub formula: u32,
     /// Where a crossing is an event.

@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::step::MessageClass;
-use super::{Setting, schemas};
+use super::{Percent, Setting, schemas};
 use crate::Name;
+use crate::expression::Condition;
 
 /// A survey of one question, which `ask` steps of plays name. The question goes out with a template; its link leads to
 /// a page that shows the question and takes the answer, which becomes an event `Survey Answered`.
@@ -39,6 +40,12 @@ pub struct Survey {
     pub class: MessageClass,
     /// The page with the question.
     pub page: SurveyPage,
+    /// Only these customers are asked; it sees `customer`, as the customer was when the play asked. Left out, everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience: Option<Condition>,
+    /// Only so many of them, always the same ones. Left out, all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<Percent>,
     /// How often one customer is asked.
     #[serde(default)]
     pub cadence: SurveyCadence,
@@ -75,7 +82,7 @@ impl Survey {
 }
 
 /// What a survey asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SurveyKind {
     /// How likely somebody is to recommend the company, 0 to 10.
@@ -159,11 +166,12 @@ pub struct SurveyLimits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<schemas::Duration>")]
     pub survey: Option<HumanDuration>,
-    /// No question of this kind for so long after the last one of any survey; left out, there is no such limit.
+    /// No question of this kind for so long after the last one of any survey; left out, what the Policy says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<schemas::Duration>")]
     pub kind: Option<HumanDuration>,
-    /// No question at all for so long after the last one of any survey; left out, seven days. `0s` is no limit.
+    /// No question at all for so long after the last one of any survey; left out, what the Policy says. `0s` is no
+    /// limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<schemas::Duration>")]
     pub any: Option<HumanDuration>,

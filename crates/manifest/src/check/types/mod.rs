@@ -56,7 +56,12 @@ fn fit(document: &Document, catalog: &Catalog) -> (Vec<At>, Vec<At>) {
         Spec::Journey(journey) => fitting.journey(journey),
         Spec::Moment(moment) => fitting.moment(moment),
         Spec::Play(play) => fitting.play(play),
-        Spec::Template(_) | Spec::Channel(_) | Spec::Policy(_) | Spec::Score(_) | Spec::Survey(_) => {}
+        Spec::Template(_)
+        | Spec::Channel(_)
+        | Spec::Policy(_)
+        | Spec::Score(_)
+        | Spec::DelightFormula(_)
+        | Spec::Survey(_) => {}
     }
     (fitting.problems, fitting.warnings)
 }
