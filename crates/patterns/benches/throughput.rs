@@ -1,31 +1,33 @@
 //! How many events a second the engine takes: a million generated events of ten thousand customers against
-//! 1, 3, 20 and 200 patterns, on one thread and on two (customers divided between them), with the states in memory
-//! and with states that are stored after every batch.
+//! 1, 3, 20 and 200 patterns, on one thread and on two (customers divided between them).
 //!
 //! The clock runs from the first event to the last match and includes finding each customer's state by id.
 //! Counts and checksums of the matches are compared with those that Flink CEP and an independent program
 //! give for the same events; a run that differs does not count, and the program fails.
 //!
 //! - *in memory*: states stay as they are between events.
-//! - *durable*: what the consumer does around its transaction. In batches of 4,096 events, each touched customer's
+//! - *encoded*: what surrounds the consumer's transaction. In batches of 32,768 events, each touched customer's
 //!   state is read from MessagePack before, and written as MessagePack after; nothing is cached between batches.
-//! - *200 patterns*: the first five of the workload, and 195 of which something is open for every customer but
-//!   which no event concerns. Their share of the speed of the five alone is printed.
-//! - *growth*: bytes of a customer's stored state after each quarter of the events.
+//! - *sqlite*: each batch's states are on disk before the next batch begins; see `sqlite/mod.rs`.
+//! - *200 patterns*: the first five of the workload and 195 that no event concerns, of which nothing has begun, or
+//!   (harder) something is open for every customer. Their cost beside that of the five alone is printed.
+//! - *growth*: cost of an event and bytes of a customer's stored state, for three numbers of events.
 //!
 //! Where other programs keep the processors busy, the CPU time of a thousand events says more than events a second.
 //!
-//! `cargo bench -p elate-patterns --bench throughput`
+//! `cargo bench -p elate-patterns --bench throughput -- [memory] [encoded] [sqlite] [many] [growth]`
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 mod runs;
+mod sqlite;
 mod workload;
 
 use std::process::ExitCode;
 use std::time::Instant;
 
-use runs::Plan;
-use workload::Event;
+use elate_patterns::PatternSet;
+use runs::{Others, Plan, States};
+use workload::{Event, Sum};
 
 /// What Flink CEP 1.20.1 does on two shared cores with two threads, at its best settings.
 struct Flink {
@@ -34,16 +36,17 @@ struct Flink {
     rate: f64,
     /// The same with a checkpoint every five seconds, where it was measured.
     durable: Option<f64>,
-    /// Seconds of CPU for a thousand events.
+    /// Milliseconds of CPU for a thousand events.
     cpu: f64,
 }
 
 const FLINK: [Flink; 3] = [
-    Flink { patterns: 1, rate: 331_000.0, durable: None, cpu: 0.0073 },
-    Flink { patterns: 3, rate: 120_000.0, durable: Some(89_000.0), cpu: 0.018 },
-    Flink { patterns: 20, rate: 19_700.0, durable: None, cpu: 0.102 },
+    Flink { patterns: 1, rate: 331_000.0, durable: None, cpu: 7.3 },
+    Flink { patterns: 3, rate: 120_000.0, durable: Some(89_000.0), cpu: 18.0 },
+    Flink { patterns: 20, rate: 19_700.0, durable: None, cpu: 102.0 },
 ];
 
+const THREADS: [usize; 2] = [1, 2];
 const RUNS: usize = 3;
 
 /// One measurement.
@@ -52,84 +55,156 @@ struct Figures {
     rate: f64,
     /// Milliseconds of CPU for a thousand events.
     cpu: f64,
-    matches: u64,
+    sums: Vec<Sum>,
     correct: bool,
 }
 
 fn main() -> ExitCode {
+    let asked: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let wanted = |part: &str| asked.is_empty() || asked.iter().any(|word| word == part);
     let few = workload::generate(200_000);
     let events = workload::generate(1_000_000);
     let mut correct = workload::verify_events(&few) && workload::verify_events(&events);
-    let once = Plan { patterns: 20, others: 0, threads: 1, durable: false };
-    correct &= measure(&few, once, 1).correct;
-    for durable in [false, true] {
-        for flink in &FLINK {
-            for threads in [1, 2] {
-                correct &= beside_flink(&events, threads, durable, flink);
+    correct &= measure(&few, plan(20, 1, States::InMemory), 1).correct;
+    for (part, states) in [("memory", States::InMemory), ("encoded", States::Encoded)] {
+        for flink in FLINK.iter().filter(|_| wanted(part)) {
+            for threads in THREADS {
+                correct &= beside_flink(
+                    part,
+                    flink,
+                    threads,
+                    measure(&events, plan(flink.patterns, threads, states), RUNS),
+                );
             }
         }
     }
-    for durable in [false, true] {
-        for threads in [1, 2] {
-            correct &= many(&events, threads, durable);
+    for flink in FLINK.iter().filter(|_| wanted("sqlite")) {
+        for threads in THREADS {
+            correct &= stored(&events, flink, threads);
         }
     }
-    growth(&events);
+    for states in [States::InMemory, States::Encoded] {
+        for threads in THREADS.into_iter().filter(|_| wanted("many")) {
+            correct &= many(&events, threads, states);
+        }
+    }
+    if wanted("growth") {
+        correct &= growth(&events);
+    }
     if correct { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn name(durable: bool) -> &'static str {
-    if durable { "durable" } else { "in memory" }
+fn plan(patterns: usize, threads: usize, states: States) -> Plan {
+    Plan { patterns, others: Others::None, threads, states }
 }
 
-fn beside_flink(events: &[Event], threads: usize, durable: bool, flink: &Flink) -> bool {
-    let plan = Plan { patterns: flink.patterns, others: 0, threads, durable };
-    let figures = measure(events, plan, RUNS);
-    let theirs = if durable { flink.durable } else { Some(flink.rate) };
+fn beside_flink(part: &str, flink: &Flink, threads: usize, figures: Figures) -> bool {
+    let theirs = if part == "memory" { Some(flink.rate) } else { flink.durable };
     let ratio = theirs.map(|theirs| format!(" ({:.1} x Flink's {theirs:.0})", figures.rate / theirs));
     println!(
-        "patterns/throughput: {}, {} patterns, {threads} threads: {:.0} events/s{}, {:.3} ms CPU/1,000 events \
+        "patterns/{part}: {} patterns, {threads} threads: {:.0} events/s{}, {:.3} ms CPU/1,000 events \
          (Flink {:.1}, {:.0} x), {} MiB at most; {} matches, {}",
-        name(durable),
         flink.patterns,
         figures.rate,
         ratio.unwrap_or_default(),
         figures.cpu,
-        flink.cpu * 1_000.0,
-        flink.cpu * 1_000.0 / figures.cpu,
+        flink.cpu,
+        flink.cpu / figures.cpu,
         peak_mebibytes(),
-        figures.matches,
-        if figures.correct { "checked" } else { "WRONG" },
+        figures.sums.iter().map(|sum| sum.count).sum::<u64>(),
+        checked(figures.correct),
     );
     figures.correct
 }
 
-/// Five patterns alone, and beside 195 that no event concerns.
-fn many(events: &[Event], threads: usize, durable: bool) -> bool {
-    let alone = Plan { patterns: 5, others: 0, threads, durable };
-    let five = measure(events, alone, RUNS);
-    let all = measure(events, Plan { others: 195, ..alone }, RUNS);
-    println!(
-        "patterns/throughput: {}, 200 patterns of which 5 are concerned, {threads} threads: {:.0} events/s, \
-         {:.3} ms CPU/1,000 events; the 5 alone {:.0} events/s, {:.3} ms: {:.2} x the cost; {}",
-        name(durable),
-        all.rate,
-        all.cpu,
-        five.rate,
-        five.cpu,
-        all.cpu / five.cpu,
-        if five.correct && all.correct { "checked" } else { "WRONG" },
+/// States in SQLite.
+fn stored(events: &[Event], flink: &Flink, threads: usize) -> bool {
+    let plan = plan(flink.patterns, threads, States::InMemory);
+    let mut failure = None;
+    let figures = timed(
+        events,
+        plan,
+        RUNS,
+        |_| (),
+        |set, ()| {
+            sqlite::run(set, events, plan).unwrap_or_else(|error| {
+                failure = Some(error.to_string());
+                Vec::new()
+            })
+        },
     );
-    five.correct && all.correct
+    if let Some(failure) = failure {
+        eprintln!("sqlite: {failure}");
+        return false;
+    }
+    beside_flink("sqlite", flink, threads, figures)
+}
+
+/// Five patterns alone, and beside 195 that no event concerns.
+fn many(events: &[Event], threads: usize, states: States) -> bool {
+    let alone = plan(5, threads, states);
+    let five = measure(events, alone, RUNS);
+    let mut correct = five.correct;
+    let name = if states == States::InMemory { "in memory" } else { "encoded" };
+    for (others, how) in [(Others::Idle(195), "nothing of"), (Others::Open(195), "all customers in")] {
+        let all = measure(events, Plan { others, ..alone }, RUNS);
+        println!(
+            "patterns/many: {name}, {threads} threads, 200 patterns of which 5 are concerned, {how} the others: \
+             {:.0} events/s, {:.3} ms CPU/1,000 events; the 5 alone {:.0} events/s, {:.3} ms: {:.2} x the cost; {}",
+            all.rate,
+            all.cpu,
+            five.rate,
+            five.cpu,
+            all.cpu / five.cpu,
+            checked(all.correct),
+        );
+        correct &= all.correct;
+    }
+    correct
+}
+
+/// What an event costs as there come to be more of them, and how large states become.
+fn growth(events: &[Event]) -> bool {
+    let mut correct = true;
+    for patterns in [1, 3, 20] {
+        for count in [events.len() / 16, events.len() / 4, events.len()] {
+            let plan = plan(patterns, 1, States::InMemory);
+            let events = &events[..count];
+            let figures = measure(events, plan, RUNS);
+            let set = workload::patterns(patterns, 0);
+            let customers = runs::follow(&set, events, runs::prepare(&set, events, plan), plan);
+            let (bytes, most) = runs::stored_bytes(&customers);
+            println!(
+                "patterns/growth: {patterns} patterns, {count} events: {:.3} ms CPU/1,000 events; \
+                 {bytes} bytes a customer, at most {most}",
+                figures.cpu,
+            );
+            // sums are known for the whole workload only
+            correct &= count < 1_000_000 || figures.correct;
+        }
+    }
+    correct
 }
 
 fn measure(events: &[Event], plan: Plan, times: usize) -> Figures {
-    let set = workload::patterns(plan.patterns, plan.others);
+    let prepare = |set: &PatternSet| runs::prepare(set, events, plan);
+    timed(events, plan, times, prepare, |set, customers| runs::run(set, events, customers, plan))
+}
+
+/// Runs it several times; what `prepare` does is not counted.
+fn timed<T>(
+    events: &[Event],
+    plan: Plan,
+    times: usize,
+    prepare: impl Fn(&PatternSet) -> T,
+    mut run: impl FnMut(&PatternSet, T) -> Vec<Sum>,
+) -> Figures {
+    let set = workload::patterns(plan.patterns, plan.others.count());
     let (mut seconds, mut cpu, mut sums) = (Vec::new(), 0.0, Vec::new());
     for _ in 0..times {
-        let customers = runs::prepare(&set, events, plan);
+        let prepared = prepare(&set);
         let (begin, cpu_before) = (Instant::now(), cpu_seconds());
-        sums = runs::run(&set, events, customers, plan);
+        sums = run(&set, prepared);
         seconds.push(begin.elapsed().as_secs_f64());
         cpu += cpu_seconds() - cpu_before;
     }
@@ -137,28 +212,13 @@ fn measure(events: &[Event], plan: Plan, times: usize) -> Figures {
     Figures {
         rate: events.len() as f64 / seconds[times / 2],
         cpu: cpu * 1_000.0 / ((times * events.len()) as f64 / 1_000.0),
-        matches: sums.iter().map(|sum| sum.count).sum(),
         correct: workload::verify_sums(events.len(), &sums),
+        sums,
     }
 }
 
-/// How large states are, and whether they go on growing.
-fn growth(events: &[Event]) {
-    for patterns in [1, 3, 20] {
-        let set = workload::patterns(patterns, 0);
-        let plan = Plan { patterns, others: 0, threads: 1, durable: true };
-        let mut customers = runs::prepare(&set, events, plan);
-        let mut parts = Vec::new();
-        for quarter in events.chunks(events.len() / 4) {
-            customers = runs::follow(&set, quarter, customers, plan);
-            let (bytes, most, count) = runs::stored_bytes(&customers);
-            parts.push(format!("{} (at most {most})", bytes / count.max(1)));
-        }
-        println!(
-            "patterns/state: {patterns} patterns: bytes a customer after each quarter of the events: {}",
-            parts.join(", ")
-        );
-    }
+fn checked(correct: bool) -> &'static str {
+    if correct { "checked" } else { "WRONG" }
 }
 
 /// User and system time of this process so far; in hundredths, as Linux counts it.

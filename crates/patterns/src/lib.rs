@@ -82,6 +82,7 @@ mod spec;
 mod state;
 mod step;
 mod store;
+mod varint;
 
 pub use capture::Captures;
 pub use error::{Cause, CompileError};

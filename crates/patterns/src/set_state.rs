@@ -10,6 +10,7 @@ use crate::output::{Outcome, Sink};
 use crate::pattern::Pattern;
 use crate::set::PatternKey;
 use crate::state::{NEVER, PatternState};
+use crate::varint;
 
 /// What one key (a customer, say) carries for all patterns of a set.
 ///
@@ -39,7 +40,8 @@ pub(crate) struct Head {
 
 #[derive(Debug, Clone)]
 enum Slot<E> {
-    Live(PatternState<E>),
+    /// Apart, so that the many that stay dormant take little room.
+    Live(Box<PatternState<E>>),
     /// So many partial matches are open, stored in this part of the bytes.
     Dormant(u32, Range<u32>),
 }
@@ -98,7 +100,7 @@ impl<E> SetState<E> {
 
     pub(crate) fn insert(&mut self, place: usize, key: PatternKey) {
         self.heads.insert(place, Head { key, wake: NEVER, occupied: 0 });
-        self.slots.insert(place, Slot::Live(PatternState::default()));
+        self.slots.insert(place, Slot::Live(Box::default()));
     }
 
     /// The head that is to be woken first, when, and up to when it is the only one.
@@ -125,7 +127,7 @@ impl<E> SetState<E> {
             if state.is_none() {
                 out.put(Outcome::Dropped(u64::from(*open)));
             }
-            self.slots[place] = Slot::Live(state.unwrap_or_default());
+            self.slots[place] = Slot::Live(Box::new(state.unwrap_or_default()));
         }
         match &mut self.slots[place] {
             Slot::Live(state) => Some(state),
@@ -153,7 +155,7 @@ impl<E> SetState<E> {
         E: Clone,
     {
         match slot {
-            Slot::Live(state) => Some(state.clone()),
+            Slot::Live(state) => Some(PatternState::clone(state)),
             Slot::Dormant(_, part) => {
                 let bytes = self.stored.get(part.start as usize..part.end as usize)?;
                 self.read.and_then(|read| read(bytes))
@@ -220,7 +222,7 @@ impl<'de, E: DeserializeOwned> Deserialize<'de> for SetState<E> {
             for (key, wake, part) in parts {
                 let wake = wake.unwrap_or(NEVER);
                 state.heads.push(Head { key, wake, occupied: part.occupied });
-                state.slots.push(Slot::Live(part));
+                state.slots.push(Slot::Live(Box::new(part)));
             }
             state
         } else {
@@ -236,66 +238,71 @@ impl<'de, E: DeserializeOwned> Deserialize<'de> for SetState<E> {
     }
 }
 
-/// Bytes of a stored head: key, deadline, states, open partial matches, bytes of its state. Of a fixed size, so
-/// that many of them are read in no time.
-const HEAD: usize = 8 + 8 + 8 + 4 + 4;
-
 impl<E> SetState<E> {
-    /// How many heads, the heads, and then the bytes of all states.
+    /// How many heads, the earliest deadline, the heads, and then the bytes of all states. A head is the distance to
+    /// the key before it, the deadline's distance to the earliest + 1 (0 for none), the automaton's states, how many
+    /// partial matches are open, and the bytes of their state: mostly small numbers, so each is as long as it needs.
     fn to_bytes<X: serde::ser::Error>(&self) -> Result<Vec<u8>, X>
     where
         E: Serialize,
     {
-        let count = self.parts().count();
+        let deadlines = self.parts().filter_map(|(head, slot)| slot.deadline(head));
+        let base = deadlines.min().unwrap_or(0);
         let mut bytes = Vec::with_capacity(self.stored.len().max(256));
-        bytes.extend_from_slice(&(count as u32).to_le_bytes());
-        bytes.resize(4 + count * HEAD, 0);
-        for (number, (head, slot)) in self.parts().enumerate() {
-            let from = bytes.len();
+        varint::put(&mut bytes, self.parts().count() as u64);
+        bytes.extend_from_slice(&base.to_le_bytes());
+        let mut states = Vec::with_capacity(self.stored.len().max(256));
+        let mut before = 0;
+        for (head, slot) in self.parts() {
+            let from = states.len();
             match slot {
-                Slot::Live(state) => codec::write::<E, X>(state, &mut bytes)?,
+                Slot::Live(state) => codec::write::<E, X>(state, &mut states)?,
                 Slot::Dormant(_, part) => {
                     let part = self.stored.get(part.start as usize..part.end as usize);
-                    bytes.extend_from_slice(part.unwrap_or_default());
+                    states.extend_from_slice(part.unwrap_or_default());
                 }
             }
-            let length = u32::try_from(bytes.len() - from).map_err(X::custom)?;
-            let wake = slot.deadline(head).unwrap_or(NEVER);
-            let place = 4 + number * HEAD;
-            bytes[place..place + 8].copy_from_slice(&head.key.0.to_le_bytes());
-            bytes[place + 8..place + 16].copy_from_slice(&wake.to_le_bytes());
-            bytes[place + 16..place + 24].copy_from_slice(&head.occupied.to_le_bytes());
-            bytes[place + 24..place + 28].copy_from_slice(&(slot.open() as u32).to_le_bytes());
-            bytes[place + 28..place + 32].copy_from_slice(&length.to_le_bytes());
+            let wake = slot.deadline(head).map_or(0, |wake| (wake.wrapping_sub(base) as u64).wrapping_add(1));
+            let (open, length) = (slot.open() as u64, (states.len() - from) as u64);
+            for number in [head.key.0.wrapping_sub(before), wake, head.occupied, open, length] {
+                varint::put(&mut bytes, number);
+            }
+            before = head.key.0;
         }
+        bytes.extend_from_slice(&states);
         Ok(bytes)
     }
 
     /// What [`SetState::to_bytes`] wrote; the states stay bytes until they are asked for.
     fn from_bytes(stored: Vec<u8>) -> Option<Self> {
-        let (count, rest) = stored.split_first_chunk::<4>()?;
-        let count = u32::from_le_bytes(*count) as usize;
-        let heads = rest.get(..count.checked_mul(HEAD)?)?;
+        let mut rest = &stored[..];
+        let count = usize::try_from(varint::take(&mut rest)?).ok()?;
+        let (base, mut rest) = rest.split_first_chunk::<8>()?;
+        let base = i64::from_le_bytes(*base);
+        // each head has five bytes at least
+        (count <= rest.len() / 5).then_some(())?;
         let mut state = Self::default();
         state.heads.reserve_exact(count);
         state.slots.reserve_exact(count);
-        let mut at = u32::try_from(4 + heads.len()).ok()?;
-        for head in heads.chunks_exact(HEAD) {
-            let (key, head) = head.split_first_chunk::<8>()?;
-            let (wake, head) = head.split_first_chunk::<8>()?;
-            let (occupied, head) = head.split_first_chunk::<8>()?;
-            let (open, head) = head.split_first_chunk::<4>()?;
-            let (length, _) = head.split_first_chunk::<4>()?;
-            let part = at..at.checked_add(u32::from_le_bytes(*length))?;
-            at = part.end;
-            state.heads.push(Head {
-                key: PatternKey(u64::from_le_bytes(*key)),
-                wake: i64::from_le_bytes(*wake),
-                occupied: u64::from_le_bytes(*occupied),
-            });
-            state.slots.push(Slot::Dormant(u32::from_le_bytes(*open), part));
+        let (mut key, mut at) = (0_u64, 0_u32);
+        for _ in 0..count {
+            key = key.wrapping_add(varint::take(&mut rest)?);
+            let wake = varint::take(&mut rest)?;
+            let wake = wake.checked_sub(1).map_or(NEVER, |since| base.wrapping_add(since as i64));
+            let occupied = varint::take(&mut rest)?;
+            let open = u32::try_from(varint::take(&mut rest)?).ok()?;
+            let end = at.checked_add(u32::try_from(varint::take(&mut rest)?).ok()?)?;
+            state.heads.push(Head { key: PatternKey(key), wake, occupied });
+            state.slots.push(Slot::Dormant(open, at..end));
+            at = end;
         }
-        (at as usize == stored.len()).then_some(())?;
+        let states = stored.len() - rest.len();
+        (rest.len() == at as usize && u32::try_from(stored.len()).is_ok()).then_some(())?;
+        for slot in &mut state.slots {
+            if let Slot::Dormant(_, part) = slot {
+                *part = part.start + states as u32..part.end + states as u32;
+            }
+        }
         state.stored = stored;
         Some(state)
     }

@@ -9,21 +9,46 @@ use elate_patterns::{
 
 use crate::workload::{self, Event, Sum};
 
-type Id = [u8; 10];
+pub(crate) type Id = [u8; 10];
 
-/// Records in one micro-batch, as the consumer's settings have it.
-const BATCH: usize = 4_096;
+/// Records in one micro-batch at the most, as the consumer's settings have it.
+pub(crate) const BATCH: usize = 32_768;
 
 /// What is measured.
 #[derive(Clone, Copy)]
 pub(crate) struct Plan {
     /// Patterns of the workload.
     pub(crate) patterns: usize,
-    /// Patterns of which something is open but that no event concerns.
-    pub(crate) others: usize,
+    pub(crate) others: Others,
     pub(crate) threads: usize,
-    /// States are read before each batch that touches them, and written after it.
-    pub(crate) durable: bool,
+    pub(crate) states: States,
+}
+
+/// Patterns that no event of the workload concerns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Others {
+    None,
+    /// So many of which nothing has begun.
+    Idle(usize),
+    /// So many of which something is open for every customer.
+    Open(usize),
+}
+
+impl Others {
+    pub(crate) fn count(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Idle(count) | Self::Open(count) => count,
+        }
+    }
+}
+
+/// Where customers' states are between events.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum States {
+    InMemory,
+    /// Read from bytes before each batch that touches them, and written to bytes after it.
+    Encoded,
 }
 
 /// Customers' states of one thread.
@@ -33,11 +58,11 @@ pub(crate) enum Customers {
 }
 
 /// What one thread does: it looks at all events and takes those of its customers.
-struct Worker<'a> {
+pub(crate) struct Worker<'a> {
     set: &'a PatternSet,
     scratch: Scratch,
     out: SetOutcomes<u32>,
-    sums: Vec<Sum>,
+    pub(crate) sums: Vec<Sum>,
 }
 
 /// The states before the first event, by thread.
@@ -46,12 +71,12 @@ pub(crate) fn prepare(set: &PatternSet, events: &[Event], plan: Plan) -> Vec<Cus
         .map(|part| {
             let mut worker = Worker::new(set, plan);
             let mut states: HashMap<Id, SetState<u32>> = HashMap::new();
-            if plan.others > 0 {
+            if let Others::Open(others) = plan.others {
                 for event in events.iter().filter(|event| is_of(event, part, plan.threads)) {
-                    states.entry(event.id).or_insert_with(|| worker.opened(plan.others));
+                    states.entry(event.id).or_insert_with(|| worker.opened(others));
                 }
             }
-            if !plan.durable {
+            if plan.states == States::InMemory {
                 return Customers::Live(states);
             }
             Customers::Stored(states.iter().map(|(id, state)| (*id, write(state))).collect())
@@ -74,7 +99,12 @@ pub(crate) fn run(set: &PatternSet, events: &[Event], customers: Vec<Customers>,
             .collect();
         workers.into_iter().filter_map(|worker| worker.join().ok()).collect()
     });
-    let mut total = vec![Sum::default(); plan.patterns];
+    total(parts, plan.patterns)
+}
+
+/// What all threads have found, by pattern.
+pub(crate) fn total(parts: Vec<Vec<Sum>>, patterns: usize) -> Vec<Sum> {
+    let mut total = vec![Sum::default(); patterns];
     for part in parts {
         for (total, sum) in total.iter_mut().zip(part) {
             total.add(sum);
@@ -98,12 +128,12 @@ pub(crate) fn follow(
     customers.into_iter().enumerate().map(step).collect()
 }
 
-fn is_of(event: &Event, part: usize, parts: usize) -> bool {
+pub(crate) fn is_of(event: &Event, part: usize, parts: usize) -> bool {
     usize::from(event.id[9]) % parts == part
 }
 
 impl<'a> Worker<'a> {
-    fn new(set: &'a PatternSet, plan: Plan) -> Self {
+    pub(crate) fn new(set: &'a PatternSet, plan: Plan) -> Self {
         let sums = vec![Sum::default(); plan.patterns];
         Self { set, scratch: Scratch::default(), out: Vec::new(), sums }
     }
@@ -147,7 +177,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn event(&mut self, state: &mut SetState<u32>, event: &Event) {
+    pub(crate) fn event(&mut self, state: &mut SetState<u32>, event: &Event) {
         self.step(state, ClassId(event.class), event.at, event.amount, event.sequence);
     }
 
@@ -160,7 +190,7 @@ impl<'a> Worker<'a> {
         self.count();
     }
 
-    fn end_of(&mut self, mut state: SetState<u32>) {
+    pub(crate) fn end_of(&mut self, mut state: SetState<u32>) {
         self.set.advance(&mut state, i64::MAX - 1, &mut self.out);
         self.count();
     }
@@ -177,24 +207,24 @@ impl<'a> Worker<'a> {
 }
 
 /// As the consumer stores states: MessagePack with field names.
-fn write(state: &SetState<u32>) -> Vec<u8> {
+pub(crate) fn write(state: &SetState<u32>) -> Vec<u8> {
     rmp_serde::to_vec_named(state).unwrap_or_default()
 }
 
 /// A state that can't be read would be seen in the sums.
-fn read(bytes: &[u8]) -> SetState<u32> {
+pub(crate) fn read(bytes: &[u8]) -> SetState<u32> {
     rmp_serde::from_slice(bytes).unwrap_or_default()
 }
 
-/// Bytes of all states, of the largest one, and how many there are.
-pub(crate) fn stored_bytes(customers: &[Customers]) -> (usize, usize, usize) {
-    let (mut all, mut most, mut count) = (0, 0, 0);
-    for customers in customers {
-        if let Customers::Stored(stored) = customers {
-            all += stored.values().map(Vec::len).sum::<usize>();
-            most = most.max(stored.values().map(Vec::len).max().unwrap_or(0));
-            count += stored.len();
+/// Bytes of a state on average, and of the largest one.
+pub(crate) fn stored_bytes(customers: &[Customers]) -> (usize, usize) {
+    let sizes = customers.iter().flat_map(|customers| -> Vec<usize> {
+        match customers {
+            Customers::Live(states) => states.values().map(|state| write(state).len()).collect(),
+            Customers::Stored(stored) => stored.values().map(Vec::len).collect(),
         }
-    }
-    (all, most, count)
+    });
+    let sizes: Vec<usize> = sizes.collect();
+    let all: usize = sizes.iter().sum();
+    (all / sizes.len().max(1), sizes.into_iter().max().unwrap_or(0))
 }
