@@ -184,6 +184,19 @@ class Details(unittest.TestCase):
         before, after = annotations({}), annotations({"services": {"scoring": {"config": {"extra": 1}}}})
         self.assertEqual([name for name in before if before[name] != after[name]], ["shop-scoring"])
 
+    def test_simulation_runs_only_where_it_is_asked_for_and_has_no_database(self):
+        self.assertEqual([d for d in render({}) if d["metadata"]["name"] == "shop-simulation"], [])
+        documents = render({"services": {"simulation": {"enabled": True}}})
+        spec = named(documents, "Deployment", "shop-simulation")["spec"]["template"]["spec"]
+        container = spec["containers"][0]
+        self.assertEqual(container["args"][0], "serve-simulation")
+        self.assertTrue(container["image"].startswith("ghcr.io/elate-dev/elate:"), container["image"])
+        self.assertEqual([variable["name"] for variable in container["env"]], ["ELATE_SERVICE_TOKEN"])
+        self.assertNotIn("initContainers", spec)
+        self.assertEqual(len(of_kind(documents, "Job")), 4)
+        config = yaml.safe_load(named(documents, "ConfigMap", "shop-simulation")["data"]["config.yaml"])
+        self.assertEqual((config["listen"], config["events"]["url"]), ("0.0.0.0:7404", "http://shop-events:7400"))
+
     def test_configuration_of_the_values_wins(self):
         documents = render({"services": {"events": {"config": {"log": {"filter": "debug"}, "extra": {"a": 1}}}}})
         config = yaml.safe_load(named(documents, "ConfigMap", "shop-events")["data"]["config.yaml"])

@@ -87,6 +87,15 @@ class Compose(unittest.TestCase):
             self.assertTrue((DEPLOY / build["context"] / build["dockerfile"]).is_file())
             self.assertEqual(build["args"], {"BIN": f"elate-{name}"})
 
+    def test_simulation_is_confined_and_keeps_nothing(self):
+        simulation = self.services["simulation"]
+        self.assertEqual(simulation["command"], ["serve-simulation"])
+        self.assertEqual((simulation["read_only"], simulation["cap_drop"]), (True, ["ALL"]))
+        self.assertNotIn("ELATE_DATABASE__URL", simulation["environment"])
+        self.assertEqual(
+            simulation["environment"]["ELATE_SERVICE_TOKEN"], self.services["events"]["environment"]["ELATE_SERVICE_TOKEN"]
+        )
+
     def test_mounted_files_are_there(self):
         for service in self.services.values():
             for volume in service.get("volumes", []):

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use elate_proto::{events, journeys, notifications, scoring};
+use elate_proto::{events, journeys, notifications, scoring, simulation};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -25,6 +25,9 @@ pub struct Target {
     /// Address of the notifications service, where it is another one.
     #[arg(long, global = true, env = "ELATE_NOTIFICATIONS")]
     pub notifications: Option<String>,
+    /// Address of the server of simulations, where it is another one.
+    #[arg(long, global = true, env = "ELATE_SIMULATION")]
+    pub simulation: Option<String>,
     /// The API key.
     #[arg(long, global = true, env = "ELATE_KEY", hide_env_values = true)]
     pub key: Option<String>,
@@ -164,6 +167,14 @@ impl Target {
     ) -> Result<scoring::v1::churn_service_client::ChurnServiceClient<Authenticated>> {
         let channel = self.channel(self.scoring.as_deref().unwrap_or(&self.server)).await?;
         Ok(scoring::v1::churn_service_client::ChurnServiceClient::new(channel))
+    }
+
+    /// What would have happened.
+    pub async fn simulations(
+        &self,
+    ) -> Result<simulation::v1::simulation_service_client::SimulationServiceClient<Authenticated>> {
+        let channel = self.channel(self.simulation.as_deref().unwrap_or(&self.server)).await?;
+        Ok(simulation::v1::simulation_service_client::SimulationServiceClient::new(channel))
     }
 
     /// Messages, previews, test sends.

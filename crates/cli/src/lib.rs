@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 use client::Target;
 use commands::{
     admin, churn, customer, effect, export, feedback, import, journey, manifests, redrive, rollout, score,
-    simulate, tail, why,
+    serve_simulation, simulate, tail, why,
 };
 
 /// Elate, an engine for moments of truth.
@@ -67,6 +67,8 @@ enum Command {
     Why(why::Why),
     /// Says what would have happened: a recorded file, or the log, replayed in memory.
     Simulate(Box<simulate::Simulate>),
+    /// Runs simulations for others, out of the log of a running system.
+    ServeSimulation(serve_simulation::ServeSimulation),
     /// Creates workspaces.
     #[command(subcommand)]
     Workspace(admin::Workspace),
@@ -105,6 +107,7 @@ impl Cli {
             Command::Export(command) => Box::pin(command.run(target)).await,
             Command::Why(command) => command.run(target).await,
             Command::Simulate(command) => Box::pin(command.run(target)).await,
+            Command::ServeSimulation(command) => Box::pin(command.run()).await,
             Command::Workspace(command) => command.run(target).await,
             Command::Key(command) => command.run(target).await,
             Command::Pause(command) => command.run(target, true).await,

@@ -9,6 +9,8 @@ use elate_rpc::error::Reason;
 use elate_runtime::config::{Settings, reference};
 use elate_runtime::{Component, ProcessSettings};
 use elate_scoring::ScoringComponent;
+use elate_simulate::SimulationComponent;
+use elate_simulate::config::SimulationSettings;
 use elate_telemetry::metrics::Metric;
 
 const CONFIG: &str = "# Settings
@@ -74,15 +76,20 @@ fn generated_docs_of_settings_are_current() {
         settings_of::<JourneysComponent>("On port 7401 by default."),
         settings_of::<ScoringComponent>("On port 7402 by default."),
         settings_of::<NotificationsComponent>("On port 7403 by default."),
+        settings::<SimulationSettings>(
+            SimulationComponent::NAME,
+            "Of `elate serve-simulation`, on port 7404 by default. It has no database.",
+        ),
     ];
     assert_eq!(
         [
             EventsComponent::PORT,
             JourneysComponent::PORT,
             ScoringComponent::PORT,
-            NotificationsComponent::PORT
+            NotificationsComponent::PORT,
+            SimulationComponent::PORT
         ],
-        [7400, 7401, 7402, 7403]
+        [7400, 7401, 7402, 7403, 7404]
     );
     assert_current("config.md", &format!("{CONFIG}{}", sections.concat()));
 }
@@ -96,6 +103,7 @@ fn generated_docs_of_errors_are_current() {
         (JourneysComponent::NAME, JourneysComponent::reasons()),
         (ScoringComponent::NAME, ScoringComponent::reasons()),
         (NotificationsComponent::NAME, NotificationsComponent::reasons()),
+        (SimulationComponent::NAME, SimulationComponent::reasons()),
     ];
     let mut codes: Vec<&str> = sections.iter().flat_map(|(_, reasons)| reasons).map(|r| r.code).collect();
     let all = codes.len();
@@ -118,6 +126,7 @@ fn generated_docs_of_metrics_are_current() {
         JourneysComponent::metrics(),
         ScoringComponent::metrics(),
         NotificationsComponent::metrics(),
+        SimulationComponent::metrics(),
     ]
     .concat();
     metrics.sort_by_key(|metric| metric.name);

@@ -36,6 +36,10 @@ package!(
     /// The notifications service.
     notifications, "elate.notifications.v1"
 );
+package!(
+    /// Simulation.
+    simulation, "elate.simulation.v1"
+);
 
 pub mod record;
 

@@ -124,6 +124,14 @@ impl Built {
         }
     }
 
+    /// With the full names of its gRPC services, for reflection. [`open`] does this for a [`Component`]; what keeps no data
+    /// of its own, and so is not opened, does it itself.
+    #[must_use]
+    pub fn named(mut self, services: &'static [&'static str]) -> Self {
+        self.names = services;
+        self
+    }
+
     /// With HTTP routes. The paths of all components share one port, so they must differ.
     #[must_use]
     pub fn http(mut self, router: Router) -> Self {

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use crate::Error;
 
 /// The version that they have: nothing was published before.
-const VERSION: u64 = 1;
+pub(crate) const VERSION: u64 = 1;
 
 /// Valid manifests.
 #[derive(Debug, Clone, PartialEq)]

@@ -26,6 +26,9 @@ pub enum Error {
     /// The report can't be written as a page.
     #[error("the page can't be written: {0}")]
     Page(#[from] minijinja::Error),
+    /// Nobody waits for the report any more.
+    #[error("the simulation was stopped")]
+    Stopped,
     /// A thread ended before its work did.
     #[error("a worker stopped in the middle of its work")]
     Worker,

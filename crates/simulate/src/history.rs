@@ -1,10 +1,13 @@
 //! A recording out of the log of a running system: what came from outside, with the customers that it was given then.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use elate_domain::system::{MergedAway, name};
-use elate_domain::{CustomerId, Event, EventType, Record, Timestamp};
+use elate_domain::system::{MergedAway, RolloutDecided, name};
+use elate_domain::{
+    CustomerId, Event, EventType, Offset, Partition, RawJson, Record, Timestamp, WorkspaceId,
+};
 
+use crate::definitions;
 use crate::people::divide;
 use crate::recording::Counts;
 use crate::{Error, Options, Recording};
@@ -12,36 +15,126 @@ use crate::{Error, Options, Recording};
 /// Merges that are followed from one customer to the next. The log makes no longer chains than this.
 const MAX_MERGES: usize = 64;
 
+/// What is decided for the whole company, and told to every partition.
+const DECISIONS: [&str; 5] = [
+    name::POPULATION_LEARNED,
+    name::ROLLOUT_DECIDED,
+    name::PAUSE_CHANGED,
+    name::IMPORT_BEGUN,
+    name::IMPORT_ENDED,
+];
+
+/// Takes the records of a workspace's log as they come, and keeps what is to be replayed: what came from outside, in the
+/// period. Records of one partition come in their order; how the partitions are mixed does not matter.
+///
+/// Where it was asked for ([`Options::as_recorded`]), what was decided for the whole company is kept, too, also from before
+/// the period: what was learned from all customers, how far rollouts went, what was paused, and which imports ran. It
+/// takes effect at the log time at which the first partition heard of it. Of each play the newest rollout counts. What was
+/// learned under another wording of a moment is no help, as in a running system.
+#[derive(Debug, Default)]
+pub struct History {
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    counts: Counts,
+    taken: Vec<(Timestamp, Partition, Offset, Event)>,
+    merged: HashMap<CustomerId, CustomerId>,
+    /// Decisions, as each partition heard of them; `None` where they are not asked for.
+    decisions: Option<BTreeMap<Partition, Vec<(Timestamp, Event)>>>,
+}
+
+impl History {
+    /// Nothing yet, of the period of these options.
+    pub fn new(options: &Options) -> Self {
+        let decisions = options.as_recorded.then(BTreeMap::new);
+        Self { from: options.from, to: options.to, decisions, ..Self::default() }
+    }
+
+    /// Takes the next record; whether it is kept. What Elate's services said is not: it is found anew.
+    pub fn take(&mut self, record: Record) -> bool {
+        let Some(event) = record.event else { return false };
+        let is_merge = &*event.name == name::MERGED_AWAY && event.event_type == EventType::System;
+        if let Some(merge) = is_merge.then(|| event.properties.read::<MergedAway>().ok()).flatten() {
+            self.merged.insert(event.customer, merge.survivor);
+        } else if event.is_system() || event.producer.is_some() {
+            return self.decided(record.partition, record.received_at, event);
+        }
+        self.counts.lines += u64::from(!is_merge);
+        let at = record.received_at;
+        if self.from.is_some_and(|from| at < from) || self.to.is_some_and(|to| at >= to) {
+            self.counts.outside += u64::from(!is_merge);
+            return false;
+        }
+        self.taken.push((at, record.partition, record.offset, event));
+        true
+    }
+
+    /// Keeps a decision, where they are asked for; whether it is one.
+    fn decided(&mut self, partition: Partition, at: Timestamp, event: Event) -> bool {
+        let Some(decisions) = &mut self.decisions else { return false };
+        let counts = event.customer.is_none() && DECISIONS.contains(&&*event.name);
+        if !counts || self.to.is_some_and(|to| at >= to) {
+            return false;
+        }
+        decisions.entry(partition).or_default().push((at, event));
+        true
+    }
+
+    /// The workspace that the records are of, where any was kept.
+    pub fn workspace(&self) -> Option<&WorkspaceId> {
+        self.taken.first().map(|(.., event)| &event.workspace)
+    }
+
+    /// What is to be replayed.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] where nothing came from outside in the period.
+    pub fn finish(self) -> Result<Recording, Error> {
+        let Self { mut taken, counts, merged, decisions, .. } = self;
+        // By log time, as a file is read; merges go before what they follow from, though they lie in other partitions.
+        taken.sort_by_key(|(at, partition, offset, event)| (*at, !event.is_system(), *partition, *offset));
+        let events: Vec<(Timestamp, Event)> = taken.into_iter().map(|(at, .., event)| (at, event)).collect();
+        // Every partition heard of the same, a moment earlier or later.
+        let decisions = decisions.and_then(|mut heard| heard.pop_first()).map(|(_, heard)| heard);
+        let mut recording = Recording::of_events(events, &merged, counts)?;
+        recording.decisions = decisions.map(newest_rollouts).unwrap_or_default();
+        Ok(recording)
+    }
+}
+
+/// Keeps the decisions about the newest rollout of each play, as decisions about the one that the simulation begins.
+fn newest_rollouts(mut decisions: Vec<(Timestamp, Event)>) -> Vec<(Timestamp, Event)> {
+    let rollout = |event: &Event| {
+        let is_rollout = &*event.name == name::ROLLOUT_DECIDED;
+        is_rollout.then(|| event.properties.read::<RolloutDecided>().ok()).flatten()
+    };
+    let mut newest: BTreeMap<String, u64> = BTreeMap::new();
+    for decided in decisions.iter().filter_map(|(_, event)| rollout(event)) {
+        let run = newest.entry(decided.play).or_default();
+        *run = decided.run.max(*run);
+    }
+    decisions.retain_mut(|(_, event)| {
+        let Some(mut decided) = rollout(event) else { return true };
+        if newest.get(&decided.play) != Some(&decided.run) {
+            return false;
+        }
+        decided.run = definitions::VERSION;
+        event.properties = RawJson::of(&decided);
+        true
+    });
+    decisions
+}
+
 impl Recording {
-    /// Takes the records of a workspace's log. Records of one partition come in their order; how the partitions are
-    /// mixed does not matter. What Elate's services said is not taken: it is found anew.
+    /// Takes the records of a workspace's log; see [`History`].
     ///
     /// # Errors
     /// [`Error::Empty`] where nothing came from outside in the period.
     pub fn of_log(records: impl IntoIterator<Item = Record>, options: &Options) -> Result<Self, Error> {
-        let mut counts = Counts::default();
-        let mut taken = Vec::new();
-        let mut merged: HashMap<CustomerId, CustomerId> = HashMap::new();
+        let mut history = History::new(options);
         for record in records {
-            let Some(event) = record.event else { continue };
-            let is_merge = &*event.name == name::MERGED_AWAY && event.event_type == EventType::System;
-            if let Some(merge) = is_merge.then(|| event.properties.read::<MergedAway>().ok()).flatten() {
-                merged.insert(event.customer, merge.survivor);
-            } else if event.is_system() || event.producer.is_some() {
-                continue;
-            }
-            counts.lines += u64::from(!is_merge);
-            let at = record.received_at;
-            if options.from.is_some_and(|from| at < from) || options.to.is_some_and(|to| at >= to) {
-                counts.outside += u64::from(!is_merge);
-                continue;
-            }
-            taken.push((at, record.partition, record.offset, event));
+            history.take(record);
         }
-        // By log time, as a file is read; merges go before what they follow from, though they lie in other partitions.
-        taken.sort_by_key(|(at, partition, offset, event)| (*at, !event.is_system(), *partition, *offset));
-        let events: Vec<(Timestamp, Event)> = taken.into_iter().map(|(at, .., event)| (at, event)).collect();
-        Self::of_events(events, &merged, counts)
+        history.finish()
     }
 
     fn of_events(
@@ -73,7 +166,8 @@ impl Recording {
             }
             stays
         };
-        Ok(Self { partitions: divide(events, survivor), first, last, counts })
+        let partitions = divide(events, survivor);
+        Ok(Self { partitions, decisions: Vec::new(), first, last, counts })
     }
 }
 
@@ -85,7 +179,6 @@ mod tests {
     use std::path::Path;
 
     use elate_domain::system::name;
-    use elate_domain::{Offset, Partition};
 
     use super::*;
     use crate::{Definitions, Silent, simulate};

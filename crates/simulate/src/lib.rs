@@ -4,7 +4,8 @@
 //! service does it; journeys, scoring and notifications run their own processors, each in a
 //! [`Host`](elate_consumer::Host) that keeps their states and timers in memory; messages go through the same chain, and where a
 //! provider would be asked, it is taken to say yes. There is no database, no network, no clock and no chance: the same
-//! file and manifests make the same report, byte for byte, on any number of threads.
+//! file and manifests make the same report, byte for byte, on any number of threads. ([`SimulationComponent`] lets others
+//! ask for it over the network; what it answers are the same bytes.)
 //!
 //! ```ignore
 //! let definitions = Definitions::read(&yaml_texts)?;
@@ -34,6 +35,8 @@
 //! | `partition` | one partition of the log in memory, and its three services |
 //! | `run` | runs all partitions |
 //! | [`report`] | what came of it: as JSON, as a page, and the difference of two |
+//! | [`server`] | simulations for others: how many at once, how much each may read |
+//! | [`grpc`] | the same as an RPC, out of the log that the events service gives |
 //!
 //! A recording can also be [made of the log's own records](Recording::of_log): what came from outside, with the
 //! customers that it was given then. The same events make the same report either way.
@@ -43,9 +46,13 @@
 //! The recording is held in memory, about one kilobyte an event. Records of Elate's own services in a recording are not
 //! taken: they are found anew.
 
+mod component;
+pub mod config;
 mod definitions;
 mod error;
+pub mod grpc;
 mod history;
+mod metrics;
 mod options;
 mod partition;
 mod people;
@@ -53,10 +60,13 @@ mod progress;
 mod recording;
 pub mod report;
 mod run;
+pub mod server;
 mod tally;
 
+pub use component::SimulationComponent;
 pub use definitions::Definitions;
 pub use error::Error;
+pub use history::History;
 pub use options::{Options, PARTITIONS};
 pub use progress::{Progress, Silent};
 pub use recording::Recording;

@@ -22,6 +22,9 @@ pub struct Options {
     pub to: Option<Timestamp>,
     /// For how long log time runs on after the last event, in milliseconds, where `to` doesn't say.
     pub settle_millis: i64,
+    /// Takes what was decided for the whole company as it fell: see [`History`](crate::History). Without it nothing is learned
+    /// from all customers, plays stand at the first step of their rollout, and nothing is paused.
+    pub as_recorded: bool,
     /// Threads at once. The report does not depend on it.
     pub threads: NonZeroUsize,
     /// Lines of the list of who entered which play at the most; how many more there are is counted.
@@ -29,6 +32,9 @@ pub struct Options {
 }
 
 impl Options {
+    /// For how long log time runs on by default: a week, in milliseconds.
+    pub const SETTLE_MILLIS: u64 = 7 * 86_400_000;
+
     /// The usual ones.
     ///
     /// # Errors
@@ -40,7 +46,8 @@ impl Options {
             customer_seed: "simulation".to_owned(),
             from: None,
             to: None,
-            settle_millis: 7 * 86_400_000,
+            settle_millis: Self::SETTLE_MILLIS as i64,
+            as_recorded: false,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             entries: 10_000,
         })

@@ -93,6 +93,11 @@ impl Lane {
         self.now = self.now.max(to);
     }
 
+    /// When the next timer fires.
+    pub(crate) fn due(&mut self) -> Option<Timestamp> {
+        self.next_due().map(|(due, _)| due)
+    }
+
     fn next_due(&mut self) -> Option<(Timestamp, Whose)> {
         let journeys = self.journeys.next_due().map(|due| (due, Whose::Journeys));
         let scoring = self.scoring.next_due().map(|due| (due, Whose::Scoring));
@@ -153,7 +158,8 @@ impl Lane {
     pub(crate) fn finish(mut self, workspace: &WorkspaceId) -> Tally {
         let settings = self.scoring.partition_state().settings(workspace);
         let scored = |(customer, state): (CustomerId, &elate_scoring::model::state::CustomerState)| {
-            (state.delight.count() > 0).then(|| (customer, state.delight.delight(&settings.params, self.now)))
+            let params = &settings.formulas.get(state.formula).params;
+            (state.delight.count() > 0).then(|| (customer, state.delight.delight(params, self.now)))
         };
         self.tally.scores = self.scoring.states().into_iter().filter_map(scored).collect();
         self.tally.close();

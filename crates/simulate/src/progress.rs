@@ -6,6 +6,11 @@ pub trait Progress: Sync {
     fn begin(&self, what: &'static str, total: u64);
     /// So much more of it is done.
     fn advance(&self, done: u64);
+    /// Whether anybody still waits for the report. Asked often; where nobody does, the work ends with
+    /// [`Error::Stopped`](crate::Error::Stopped).
+    fn is_wanted(&self) -> bool {
+        true
+    }
 }
 
 /// Nobody watches.

@@ -37,6 +37,8 @@ pub(crate) struct Arrival {
 pub struct Recording {
     /// Events of each partition with their log times, in order.
     pub(crate) partitions: Vec<Vec<(Timestamp, Event)>>,
+    /// What was decided for the whole company, in order; every partition is told of it.
+    pub(crate) decisions: Vec<(Timestamp, Event)>,
     /// Log time of the first and the last event.
     pub(crate) first: Timestamp,
     pub(crate) last: Timestamp,
@@ -102,7 +104,12 @@ impl Recording {
         let (first, last) = (first.at, last.at);
         progress.begin("finding customers", arrivals.len() as u64);
         let partitions = people::resolve(arrivals, options, &mut counts, progress)?;
-        Ok(Self { partitions, first, last, counts })
+        Ok(Self { partitions, decisions: Vec::new(), first, last, counts })
+    }
+
+    /// The events with their log times, in order within each partition.
+    pub fn into_events(self) -> impl Iterator<Item = (Timestamp, Event)> {
+        self.partitions.into_iter().flatten()
     }
 
     /// Events that will be replayed.

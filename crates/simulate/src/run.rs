@@ -18,7 +18,8 @@ const STEP: u64 = 1_024;
 /// Replays a recording under `definitions` and says what came of it.
 ///
 /// # Errors
-/// [`Error::Worker`] where a thread stopped; others never in practice.
+/// [`Error::Stopped`] where nobody waits for the report any more, [`Error::Worker`] where a thread ended; others never in
+/// practice.
 pub fn simulate(
     definitions: &Definitions,
     recording: &Recording,
@@ -62,6 +63,7 @@ pub fn simulate(
         first_refusals: counts.refusals.clone(),
         customers: counts.customers,
         merged: counts.merged,
+        decisions: recording.decisions.len() as u64,
     };
     let period = Period { first_event: recording.first, last_event: recording.last, log_time_ends: end };
     Ok(all.report(period, input, options.entries))
@@ -78,12 +80,29 @@ fn replay(
     let partition = Partition(u32::try_from(index).unwrap_or(u32::MAX));
     let mut lane = Lane::new(partition, definitions, &options.workspace, recording.first)?;
     let mut since = 0;
+    let mut decisions = recording.decisions.iter().peekable();
     for (at, event) in recording.partitions.get(index).into_iter().flatten() {
+        if !progress.is_wanted() {
+            return Err(Error::Stopped);
+        }
+        while let Some((at, decision)) = decisions.next_if(|(decided, _)| decided <= at) {
+            lane.take(*at, decision.clone());
+        }
         lane.take(*at, event.clone());
         since += 1;
         if since == STEP {
             progress.advance(std::mem::take(&mut since));
         }
+    }
+    for (at, decision) in decisions.filter(|(decided, _)| *decided <= end) {
+        lane.take(*at, decision.clone());
+    }
+    // What is still due may be much more than what was recorded: a daily schedule goes on for as long as log time does.
+    while let Some(due) = lane.due().filter(|due| *due <= end) {
+        if !progress.is_wanted() {
+            return Err(Error::Stopped);
+        }
+        lane.advance(due);
     }
     lane.advance(end);
     progress.advance(since);

@@ -14,6 +14,7 @@ pub mod redrive;
 pub mod report;
 pub mod rollout;
 pub mod score;
+pub mod serve_simulation;
 pub mod simulate;
 pub mod tail;
 pub mod why;

@@ -13,6 +13,7 @@ use elate_notifications::config::SecretsFolder;
 use elate_rpc::{Channel, Secret};
 use elate_runtime::{Component, DatabaseSettings, Environment, Host, Migrations, ProcessSettings, open};
 use elate_scoring::ScoringComponent;
+use elate_simulate::SimulationComponent;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -49,6 +50,7 @@ pub async fn start(
         JourneysComponent::SERVICES,
         ScoringComponent::SERVICES,
         NotificationsComponent::SERVICES,
+        SimulationComponent::SERVICES,
     ]
     .concat();
     let redis = dev.redis.clone().map(Secret::new);
@@ -74,6 +76,7 @@ pub async fn start(
         ..Default::default()
     };
     host.add(open::<NotificationsComponent>(own, &database(dev, "notifications"), &environment).await?);
+    host.add(SimulationComponent::build(Default::default(), channel.clone()));
 
     let (address, admin) = (host.address(), host.admin_address());
     let mut serving = JoinSet::new();
@@ -133,6 +136,7 @@ impl Running {
             journeys: None,
             scoring: None,
             notifications: None,
+            simulation: None,
             key: Some(key.to_owned()),
         }
     }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use elate_cli::client::Target;
 use elate_cli::commands::customer_ref;
-use elate_proto::events::v1::{EventType, IngestBatchRequest, IngestMessage, ListTimelineRequest, Record};
+use elate_proto::events::v1::{
+    CreateWorkspaceRequest, EventType, IngestBatchRequest, IngestMessage, ListTimelineRequest, Record,
+};
 use elate_proto::notifications::v1::{ListNotificationsRequest, Notification};
 use elate_testkit::process::{Process, Recipe};
 use elate_testkit::webhook::WebhookReceiver;
@@ -45,13 +47,24 @@ spec:
     - send: {channel: hook, template: note, class: service}
 "#;
 
+/// The manifests above.
+pub fn manifests() -> String {
+    MANIFESTS.to_owned()
+}
+
 /// All four services in one process, with the manifests above.
 pub struct Dev {
     pub hook: WebhookReceiver,
     pub target: Target,
     pub url: String,
     _process: Process,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
+}
+
+/// A server of simulations in a process of its own.
+pub struct Simulations {
+    pub url: String,
+    _process: Process,
 }
 
 fn elate() -> Recipe {
@@ -94,9 +107,10 @@ impl Dev {
             journeys: None,
             scoring: None,
             notifications: None,
+            simulation: None,
             key: Some(key),
         };
-        Self { hook, target, url, _process: process, _data: data }
+        Self { hook, target, url, _process: process, data }
     }
 
     /// Runs the command as an operator does; what it printed, and whether it went well.
@@ -106,6 +120,32 @@ impl Dev {
         let Output { status, stdout, stderr } = recipe.env("ELATE_KEY", key).output().await.unwrap();
         let printed = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
         (status.success(), printed)
+    }
+
+    /// The credential that the services share.
+    fn token(&self) -> String {
+        std::fs::read_to_string(self.data.path().join("service-token")).unwrap().trim().to_owned()
+    }
+
+    /// Makes another workspace; the key of its administrator.
+    pub async fn other_workspace(&self, id: &str) -> String {
+        let target = Target { key: Some(self.token()), ..self.target.clone() };
+        let request = CreateWorkspaceRequest { workspace_id: id.to_owned(), time_zone: "UTC".to_owned() };
+        target.admin().await.unwrap().create_workspace(request).await.unwrap().into_inner().secret
+    }
+
+    /// Starts a server of simulations beside it.
+    pub async fn serve_simulation(&self) -> Simulations {
+        let listen = format!("127.0.0.1:{}", port());
+        let mut process = elate()
+            .arg("serve-simulation")
+            .env("ELATE_LISTEN", &listen)
+            .env("ELATE_EVENTS__URL", &self.url)
+            .env("ELATE_SERVICE_TOKEN", self.token())
+            .spawn()
+            .unwrap();
+        process.wait_for_port(listen.parse().unwrap(), SOON).await;
+        Simulations { url: format!("http://{listen}"), _process: process }
     }
 
     /// Lets a customer want a note.

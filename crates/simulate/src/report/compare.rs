@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::{Entry, Report};
+use crate::Error;
 
 /// What is different between two versions of definitions, replayed over the same recording.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -34,6 +35,32 @@ pub struct EntryChange {
     pub change: String,
     /// The entry.
     pub entry: Entry,
+}
+
+/// Two reports over the same recording, and what is different in the second.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Compared {
+    /// Under the first definitions.
+    pub before: Report,
+    /// Under the other ones.
+    pub after: Report,
+    /// What is different.
+    pub difference: Difference,
+}
+
+impl Compared {
+    /// Compares two reports.
+    pub fn new(before: Report, after: Report) -> Self {
+        Self { difference: after.compare(&before), before, after }
+    }
+
+    /// All of it as JSON, with a line's end behind it.
+    ///
+    /// # Errors
+    /// [`Error::Json`], never in practice.
+    pub fn to_json(&self) -> Result<String, Error> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
 }
 
 impl Difference {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::tally::Tally;
 
-pub use compare::{Change, Difference, EntryChange};
+pub use compare::{Change, Compared, Difference, EntryChange};
 
 /// The form of the report; a later one may say more.
 pub const FORMAT: u32 = 1;
@@ -89,6 +89,9 @@ pub struct Input {
     pub customers: u64,
     /// Of them, merged into others.
     pub merged: u64,
+    /// Decisions for the whole company that were taken as they fell.
+    #[serde(default)]
+    pub decisions: u64,
 }
 
 /// A line that was refused.

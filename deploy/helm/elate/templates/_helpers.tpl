@@ -3,6 +3,11 @@
 events journeys scoring notifications
 {{- end }}
 
+{{/* What runs: the services, and simulation where it is asked for. It has no database, so nothing of it is migrated. */}}
+{{- define "elate.parts" -}}
+{{ include "elate.services" . }}{{ if .Values.services.simulation.enabled }} simulation{{ end }}
+{{- end }}
+
 {{/* The name of a part: release and service. */}}
 {{- define "elate.name" -}}
 {{- printf "%s-%s" .root.Release.Name .service | trunc 50 | trimSuffix "-" }}
@@ -22,9 +27,11 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 
+{{/* Each service has its own image; simulation is a command of the one that holds them all. */}}
 {{- define "elate.image" -}}
 {{- $image := .root.Values.image }}
-{{- printf "%s/%s-%s:%s" $image.registry $image.repository .service ($image.tag | default .root.Chart.AppVersion) }}
+{{- $which := eq .service "simulation" | ternary "" (printf "-%s" .service) }}
+{{- printf "%s/%s%s:%s" $image.registry $image.repository $which ($image.tag | default .root.Chart.AppVersion) }}
 {{- end }}
 
 {{/*
@@ -51,11 +58,13 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{/* Environment: the secrets, then what the values add. */}}
 {{- define "elate.env" -}}
 {{- $secrets := .root.Values.secrets }}
+{{- if ne .service "simulation" }}
 - name: ELATE_DATABASE__URL
   valueFrom:
     secretKeyRef:
       name: {{ $secrets.databases.existingSecret }}
       key: {{ index $secrets.databases.keys .service }}
+{{- end }}
 {{- if eq .service "events" }}
 - name: ELATE_REDIS__URL
   valueFrom:
