@@ -5,26 +5,21 @@
 mod common;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use elate_consumer::Consumer;
 use elate_consumer::memory::MemoryLog;
 use elate_domain::system::{PopulationLearned, name};
 use elate_domain::{CustomerId, ManualClock, PromiseState, Timestamp};
-use elate_journeys::app::{App, COMMAND_LANE, Commands, Keeper};
-use elate_journeys::model::Journeys;
+use elate_journeys::app::App;
 use elate_journeys::page::PageOf;
-use elate_journeys::store::{Migrator, PromiseFilter, Store};
-use elate_storage::{Database, Dsn, Options};
+use elate_journeys::store::{PromiseFilter, Store};
+use elate_storage::Dsn;
 use elate_testkit::eventually;
 use serde_json::json;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use common::process::{Process, WITHIN, migrated};
 use common::{at, event, published, shop};
 
-const WITHIN: Duration = Duration::from_secs(60);
 const ALL: PageOf = PageOf { after: None, limit: 500 };
 const HOUR: i64 = 3_600_000;
 
@@ -55,45 +50,13 @@ fn begin() -> Timestamp {
     at("2026-03-01T00:00:00Z")
 }
 
-/// The consumer at work, and a keeper that takes turns when it is told to.
-struct Process {
-    keeper: Keeper,
-    stop: CancellationToken,
-    tasks: JoinSet<Result<(), elate_consumer::Error>>,
-}
-
-async fn start(database: &Database, log: &Arc<MemoryLog>, member: &str) -> Process {
-    let store = Store::new(database.clone());
-    let consumer = Consumer::builder(
-        Arc::new(Journeys::default()),
-        Arc::new(store.clone()),
-        database.clone(),
-        Arc::clone(log) as _,
-    );
-    let consumer = consumer.member(member).build().unwrap();
-    let ownership = consumer.ownership();
-    let clock = Arc::new(ManualClock::new(begin()));
-    let commands = Commands::new(consumer.lane(COMMAND_LANE), ownership.clone(), clock);
-    let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-    tasks.spawn(consumer.run(stop.clone()));
-    eventually(WITHIN, || async { ownership.all().len() == 4 }).await;
-    Process { keeper: Keeper::new(store, commands), stop, tasks }
-}
-
-impl Process {
-    async fn stop(mut self) {
-        self.stop.cancel();
-        self.tasks.join_next().await.unwrap().unwrap().unwrap();
-    }
-}
-
 /// Forty parcels come 10 hours after they were packed; then one that does not is known to be late long before it is.
 async fn the_population_teaches(dsn: Dsn) {
-    let database = Database::connect(&dsn, &Options::default()).await.unwrap();
-    database.migrate::<Migrator>().await.unwrap();
+    let database = migrated(&dsn).await;
     let app = App::new(Store::new(database.clone()));
     let log = Arc::new(MemoryLog::new(4, begin()));
-    let mut process = start(&database, &log, "one").await;
+    let clock = Arc::new(ManualClock::new(begin()));
+    let mut process = Process::start(&database, &log, &clock, "one").await;
     log.put(published(1, PARCEL, begin()));
 
     let customer = |n: u128| CustomerId(Uuid::from_u128(n << 64));
@@ -129,7 +92,7 @@ async fn the_population_teaches(dsn: Dsn) {
     // Nothing new, nothing said; and a process that comes after tells nobody twice what it knows.
     process.keeper.turn().await.unwrap();
     process.stop().await;
-    let process = start(&database, &log, "two").await;
+    let process = Process::start(&database, &log, &clock, "two").await;
     assert_eq!(said().len(), 4);
 
     log.advance(begin().plus_millis(100 * HOUR));
