@@ -16,6 +16,7 @@ mod query;
 mod read;
 mod rollout;
 mod running;
+mod untold;
 mod words;
 mod write;
 

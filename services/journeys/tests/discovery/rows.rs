@@ -181,6 +181,27 @@ async fn a_broken_link_is_found_and_dated(dsn: Dsn) {
     assert!(matches!(answer, Err(Error::DiscoveryGivenUp)), "nobody listens");
 }
 
+async fn instances_without_moves_are_told_of(dsn: Dsn) {
+    let rows = Rows::on(&dsn).await;
+    let entry = |number: i64, at: i64| line(number, 1, at, at, MoveKind::Entered, ("consideration", "cart"));
+    // As the tables were upgraded: nobody knows when these two began.
+    let older = [entry(1, BEGIN - DAY), entry(2, BEGIN)].into_iter().map(|entry| {
+        let Row::JourneyMove(entry) = entry else { unreachable!("an entry") };
+        let Row::Journey(row) = instance(&entry) else { unreachable!("an instance") };
+        Row::Journey(JourneyRow { began_at: None, ..row })
+    });
+    rows.write(older.chain([entry(3, BEGIN)]).collect()).await;
+    let look = |question| rows.look(DiscoverySettings::default(), question);
+    let found = look(question()).await.unwrap();
+    assert_eq!((found.report.instances, found.untold), (1, 2));
+    let mut late = question();
+    late.began.from = Some(Timestamp(BEGIN));
+    let found = look(late).await.unwrap();
+    assert_eq!((found.report.instances, found.untold), (1, 1));
+    let stranger = WorkspaceId::try_new("hotel").unwrap();
+    assert_eq!(rows.store.count_untold(&stranger, &question().began).await.unwrap(), 0);
+}
+
 async fn links_know_who_came_again(dsn: Dsn) {
     let rows = Rows::on(&dsn).await;
     let mut written = Vec::new();
@@ -304,5 +325,6 @@ on_both! {
     a_broken_link_is_found_and_dated: a_broken_link_on_sqlite, a_broken_link_on_postgres;
     links_know_who_came_again: links_on_sqlite, links_on_postgres;
     moves_go_where_their_customer_goes: moves_on_sqlite, moves_on_postgres;
+    instances_without_moves_are_told_of: untold_on_sqlite, untold_on_postgres;
     lines_are_packed_when_the_schema_changes: packed_on_sqlite, packed_on_postgres;
 }

@@ -78,6 +78,9 @@ fn overview(name: &str, overview: &pb::DiscoveryOverview) -> Result<()> {
             overview.cut_by
         ))?;
     }
+    if overview.instances_untold > 0 {
+        line(format!("{} more instances began before their moves were kept", overview.instances_untold))?;
+    }
     for overflow in &overview.overflow {
         line(format!("did not fit: {} {}", overflow.count, overflow.what))?;
     }

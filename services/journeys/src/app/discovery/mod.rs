@@ -93,6 +93,8 @@ pub struct Discovered {
     pub chain: Chain,
     /// Where a wow would count most.
     pub opportunities: Vec<Opportunity>,
+    /// Instances of the period that are in none of this, as they began before their moves were kept.
+    pub untold: u64,
     /// Where the look stopped, if it did.
     pub cut: Option<Cut>,
 }
@@ -194,7 +196,8 @@ impl Discovery {
             Vec::new()
         };
         let (chain, opportunities) = self.links(workspace, &period, question.return_window_millis).await?;
-        Ok(Discovered { report, unusual, chain, opportunities, cut })
+        let untold = self.store.count_untold(workspace, &period).await?;
+        Ok(Discovered { report, unusual, chain, opportunities, untold, cut })
     }
 
     async fn designed(&self, workspace: &WorkspaceId, journey: &str) -> Result<Option<Designed>, Error> {

@@ -82,6 +82,7 @@ fn overview(found: &Discovered) -> pb::DiscoveryOverview {
         harmony: found.chain.harmony,
         searched: report.changes.as_ref().map(searched),
         overflow: report.overflow.lines().into_iter().map(overflow).collect(),
+        instances_untold: found.untold,
         cut_by: found.cut.map(|cut| cut.by.to_owned()).unwrap_or_default(),
         complete_until_time: found.cut.map(|cut| proto_timestamp(cut.complete_until)),
     }
