@@ -108,7 +108,11 @@ fn discovery(criterion: &mut Criterion) {
     for instances in SIZES {
         let events = events(instances);
         let summary = record(&events);
-        assert!(summary.overflow().is_empty(), "{:?}", summary.overflow().lines());
+        // The longest runs have more rare ways than are listed, which is what bounds the memory; all else must fit.
+        for (what, count) in summary.overflow().lines() {
+            assert_eq!(what, "instances of unlisted variants", "{count}");
+            println!("{instances} instances, of which beyond the limit of listed variants: {count}");
+        }
         let bytes = serde_json::to_vec(&summary).unwrap().len();
         println!("{instances} instances, {} steps: a summary of {bytes} bytes", events.len());
         let mut each = criterion.benchmark_group("steps");

@@ -89,7 +89,7 @@ async fn what_is_told_is_what_happened_on_postgres() {
     }
 }
 
-fn request() -> pb::DiscoverJourneyRequest {
+pub(crate) fn request() -> pb::DiscoverJourneyRequest {
     pb::DiscoverJourneyRequest {
         journey: JOURNEY.into(),
         segment_by: vec!["properties.device".into()],
@@ -98,7 +98,11 @@ fn request() -> pb::DiscoverJourneyRequest {
     }
 }
 
-async fn ask(shop: &Shop, key: &str, request: pb::DiscoverJourneyRequest) -> Result<Vec<Part>, Status> {
+pub(crate) async fn ask(
+    shop: &Shop,
+    key: &str,
+    request: pb::DiscoverJourneyRequest,
+) -> Result<Vec<Part>, Status> {
     let mut answers = shop.client(key).discover_journey(request).await?.into_inner();
     let mut parts = Vec::new();
     while let Some(answer) = answers.message().await? {

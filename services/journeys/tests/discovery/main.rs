@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod asking;
+mod breaking;
 #[path = "../common/mod.rs"]
 mod common;
 mod rows;

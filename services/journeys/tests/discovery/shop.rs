@@ -8,7 +8,7 @@ use elate_consumer::memory::MemoryLog;
 use elate_discovery::conformance::{Design, DesignedStep};
 use elate_discovery::report::{self, Options as ReportOptions, Report};
 use elate_discovery::{Ending, Funnel, Recorder, Step};
-use elate_domain::{CustomerId, EventType, ManualClock, RawJson, Timestamp, WorkspaceId};
+use elate_domain::{CustomerId, Event, EventType, ManualClock, RawJson, Timestamp, WorkspaceId};
 use elate_journeys::app::App;
 use elate_journeys::app::discovery::Discovery;
 use elate_journeys::config::DiscoverySettings;
@@ -171,6 +171,16 @@ impl Shop {
             }
         })
         .await;
+    }
+
+    /// All this happens, in order of time.
+    pub(crate) fn happen(&self, mut events: Vec<Event>) {
+        self.log.put(published(1, MANIFEST, begin()));
+        events.sort_by_key(|event| event.occurred_at);
+        for event in events {
+            self.log.advance(event.occurred_at);
+            self.log.put(event);
+        }
     }
 
     pub(crate) async fn stop(mut self) {
