@@ -12,10 +12,14 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
     task::JoinSet,
     time::Instant,
 };
+use tokio_rustls::TlsAcceptor;
+
+use crate::certificates::Signed;
 
 /// One request as it arrived.
 #[derive(Debug, Clone)]
@@ -118,6 +122,7 @@ struct State {
 #[derive(Debug)]
 pub struct WebhookReceiver {
     address: SocketAddr,
+    scheme: &'static str,
     state: Arc<Mutex<State>>,
     // Dropping the set stops the accept loop and with it every connection.
     _tasks: JoinSet<()>,
@@ -129,12 +134,25 @@ impl WebhookReceiver {
     /// # Panics
     /// When no port can be bound.
     pub async fn start() -> Self {
+        Self::listen(None).await
+    }
+
+    /// The same over TLS, with a certificate for `localhost`.
+    ///
+    /// # Panics
+    /// When no port can be bound, or certificate and key don't fit together.
+    pub async fn start_tls(signed: &Signed) -> Self {
+        Self::listen(Some(signed.acceptor())).await
+    }
+
+    async fn listen(tls: Option<TlsAcceptor>) -> Self {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("bind the webhook receiver");
         let address = listener.local_addr().expect("a bound listener has an address");
         let state = Arc::new(Mutex::new(State::default()));
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, Arc::clone(&state)));
-        Self { address, state, _tasks: tasks }
+        tasks.spawn(accept(listener, tls, Arc::clone(&state)));
+        Self { address, scheme, state, _tasks: tasks }
     }
 
     /// Where it listens.
@@ -146,7 +164,11 @@ impl WebhookReceiver {
     /// The URL of a path (which starts with `/`).
     #[must_use]
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        match self.scheme {
+            // Certificates are for names.
+            "https" => format!("https://localhost:{}{path}", self.address.port()),
+            scheme => format!("{scheme}://{}{path}", self.address),
+        }
     }
 
     /// All requests so far, in order of arrival.
@@ -183,16 +205,27 @@ impl WebhookReceiver {
     }
 }
 
-async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
+async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<Mutex<State>>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _peer)) = listener.accept().await {
         lock(&state).connections += 1;
-        connections.spawn(serve(stream, Arc::clone(&state)));
+        let (tls, state) = (tls.clone(), Arc::clone(&state));
+        connections.spawn(async move {
+            match tls {
+                None => serve(stream, state).await,
+                // A sender that doesn't trust us goes away during the handshake.
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        serve(stream, state).await;
+                    }
+                }
+            }
+        });
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) {
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, state: Arc<Mutex<State>>) {
     let service = service_fn(move |request| {
         let state = Arc::clone(&state);
         async move { handle(request, &state).await }

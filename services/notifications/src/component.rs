@@ -58,7 +58,7 @@ pub struct Parts {
     pub delivery: DeliverySettings,
     /// What channels take from the environment.
     pub variables: Variables,
-    /// Whose word counts for the certificates of mail servers.
+    /// Whose word counts for the certificates of mail servers and webhooks.
     pub trust: Trust,
     /// Signs unsubscribe links.
     pub links: Links,
@@ -160,7 +160,7 @@ impl Component for NotificationsComponent {
             log: Arc::new(GrpcLog::new(events.clone())),
             member: elate_consumer::member_name(&dependencies.database),
             consumer: settings.consumer,
-            trust: Trust::load(settings.delivery.smtp_ca_file.as_deref())?,
+            trust: Trust::load(settings.delivery.ca_file.as_deref())?,
             delivery: settings.delivery,
             variables: Variables::new(settings.variables, &settings.secrets_folder.0),
             links: links.clone(),

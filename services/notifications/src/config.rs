@@ -70,8 +70,8 @@ pub struct DeliverySettings {
     /// Messages of one webhook claimed at a time, at least as many as go at a time. E-mails are claimed one for each
     /// free place, because a crash leaves the outcome of what was claimed unknown.
     pub webhook_claims: usize,
-    /// Certificates of authorities that are trusted for mail servers besides the web's (PEM).
-    pub smtp_ca_file: Option<PathBuf>,
+    /// Certificates of authorities that are trusted for mail servers and webhooks besides the web's (PEM).
+    pub ca_file: Option<PathBuf>,
     /// How often all channels are looked at for messages that nobody has told of.
     #[schemars(with = "String")]
     pub sweep: HumanDuration,
@@ -86,7 +86,7 @@ impl Default for DeliverySettings {
             email_concurrency: 16,
             webhook_concurrency: 64,
             webhook_claims: 256,
-            smtp_ca_file: None,
+            ca_file: None,
             sweep: HumanDuration(Duration::from_secs(1)),
             stop: HumanDuration(Duration::from_secs(8)),
         }

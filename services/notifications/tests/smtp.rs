@@ -212,5 +212,5 @@ fn a_file_of_authorities_that_is_none_is_named() {
     assert!(Trust::load(Some(missing)).unwrap_err().to_string().contains("/nowhere/ca.pem"));
     let empty = authority.write("empty.pem", "nothing here");
     let text = Trust::load(Some(&empty)).unwrap_err().to_string();
-    assert!(text.contains("smtp_ca_file") && text.contains("empty.pem"), "{text}");
+    assert!(text.contains("delivery.ca_file") && text.contains("empty.pem"), "{text}");
 }

@@ -48,6 +48,10 @@ fn manifests() -> Vec<Json> {
 }
 
 fn request(world: &World, customer: CustomerId, survey: &str) -> String {
+    request_of(world, customer, survey, &json!({"first_name": "Ann"}))
+}
+
+fn request_of(world: &World, customer: CustomerId, survey: &str, traits: &Json) -> String {
     let survey_id = uuid::Uuid::new_v4().to_string();
     let requested = SurveyRequested {
         survey_id: survey_id.clone(),
@@ -58,7 +62,7 @@ fn request(world: &World, customer: CustomerId, survey: &str) -> String {
         key: String::new(),
         expires_at: Timestamp(noon().0 + 90 * DAY),
         data: json!({}),
-        customer: json!({"first_name": "Ann"}),
+        customer: traits.clone(),
     };
     world.put(customer, name::SURVEY_REQUESTED, &requested);
     survey_id
@@ -134,6 +138,79 @@ async fn a_question_that_did_not_go_is_no_question() {
     let second = request(&world, eva, "once");
     let asked: Vec<SurveyAsked> = told(&world, name::SURVEY_ASKED, 1).await;
     assert_eq!(asked[0].survey_id, second);
+    running.stop().await;
+}
+
+fn policy(fatigue: &Json) -> Json {
+    json!({"kind": "Policy", "metadata": {"name": "default"}, "spec": {"zone": "UTC", "survey_fatigue": fatigue}})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_who_is_meant_is_asked_and_always_the_same_part_of_them() {
+    let world = World::new().await;
+    let mut gold = survey("gold", &json!("always"), &json!({"any": "0s"}));
+    gold["spec"]["audience"] = json!("customer.tier == \"gold\"");
+    let mut some = survey("some", &json!("always"), &json!({"any": "0s"}));
+    some["spec"]["sample"] = json!(50);
+    world.publish([manifests(), vec![gold, some]].concat());
+    let running = world.start("one");
+    // Ann has no tier: the condition can't be told.
+    let ann = world.customer("ann@example.com");
+    request(&world, ann, "gold");
+    let skipped: Vec<SurveySkipped> = told(&world, name::SURVEY_SKIPPED, 1).await;
+    assert_eq!(skipped[0].reason, "audience_unknown");
+    assert_eq!((skipped[0].detail.as_str(), skipped[0].until), ("customer.tier == \"gold\"", None));
+    request_of(&world, ann, "gold", &json!({"first_name": "Ann", "tier": "silver"}));
+    let skipped: Vec<SurveySkipped> = told(&world, name::SURVEY_SKIPPED, 2).await;
+    assert_eq!(skipped[1].reason, "audience");
+    request_of(&world, ann, "gold", &json!({"first_name": "Ann", "tier": "gold"}));
+    told::<SurveyAsked>(&world, name::SURVEY_ASKED, 1).await;
+
+    // Of forty customers about half are asked, and the same ones when they are asked again.
+    let people: Vec<CustomerId> = (0..40).map(|n| world.customer(&format!("c{n}@example.com"))).collect();
+    for _ in 0..2 {
+        people.iter().for_each(|one| drop(request(&world, *one, "some")));
+    }
+    let sampled = eventually(WITHIN, || async {
+        let of = |called: &str| {
+            let events = world.log.appended().into_iter().filter(|event| event.name.as_ref() == called);
+            events.map(|event| event.customer).collect::<Vec<_>>()
+        };
+        let (asked, skipped) = (of(name::SURVEY_ASKED), of(name::SURVEY_SKIPPED));
+        let sum = asked.len() + skipped.len();
+        if sum == 3 + 80 { Ok((asked, skipped)) } else { Err(sum) }
+    })
+    .await;
+    let times = |list: &[CustomerId], one: &CustomerId| list.iter().filter(|other| *other == one).count();
+    assert!(
+        people.iter().all(|one| matches!((times(&sampled.0, one), times(&sampled.1, one)), (2, 0) | (0, 2)))
+    );
+    let asked = people.iter().filter(|one| times(&sampled.0, one) == 2).count();
+    assert!((8..=32).contains(&asked), "{asked} of 40");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_policy_says_how_long_customers_are_left_alone() {
+    let world = World::new().await;
+    let other = survey("other", &json!("always"), &json!({}));
+    let own = survey("own", &json!("always"), &json!({"kind": "0s"}));
+    let fatigue = policy(&json!({"any": "0s", "kinds": {"nps": "90d"}}));
+    world.publish([manifests(), vec![other, own, fatigue]].concat());
+    let running = world.start("one");
+    let ann = world.customer("ann@example.com");
+    request(&world, ann, "after-delivery");
+    told::<SurveyAsked>(&world, name::SURVEY_ASKED, 1).await;
+    // Another survey of the kind waits for what the policy says, and one with a limit of its own does not.
+    request(&world, ann, "other");
+    let skipped: Vec<SurveySkipped> = told(&world, name::SURVEY_SKIPPED, 1).await;
+    assert_eq!(
+        (skipped[0].reason.as_str(), skipped[0].detail.as_str()),
+        ("too_soon", "the limit of its kind")
+    );
+    assert_eq!(skipped[0].until, Some(Timestamp(noon().0 + 90 * DAY)));
+    request(&world, ann, "own");
+    told::<SurveyAsked>(&world, name::SURVEY_ASKED, 2).await;
     running.stop().await;
 }
 

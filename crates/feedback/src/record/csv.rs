@@ -92,7 +92,7 @@ impl TryFrom<CsvRow<'_>> for Feedback {
 pub struct CsvReader<R> {
     rows: Rows<R>,
     header: Header,
-    row: u64,
+    place: Place,
     ended: bool,
 }
 
@@ -100,7 +100,7 @@ impl<R> std::fmt::Debug for CsvReader<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CsvReader")
             .field("header", &self.header)
-            .field("row", &self.row)
+            .field("place", &self.place)
             .finish_non_exhaustive()
     }
 }
@@ -122,7 +122,7 @@ impl<R: Read> CsvReader<R> {
                 let names: Vec<_> = cells.iter().map(|cell| String::from_utf8_lossy(cell)).collect();
                 let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
                 let header = Header::try_new(&names)?;
-                Ok(Self { rows, header, row: 0, ended: false })
+                Ok(Self { rows, header, place: Place { row: 0, line: 1 }, ended: false })
             }
         }
     }
@@ -130,6 +130,11 @@ impl<R: Read> CsvReader<R> {
     /// The columns of the file.
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// Where the record that was read last begins.
+    pub fn place(&self) -> Place {
+        self.place
     }
 }
 
@@ -147,20 +152,20 @@ impl<R: Read> Iterator for CsvReader<R> {
                 return Some(Err(Error::Io(wrong)));
             }
         };
-        self.row += 1;
-        let row = self.row;
+        let row = self.place.row + 1;
         match found {
             Found::End => {
                 self.ended = true;
                 None
             }
             Found::TooLong { line } => {
-                Some(Err(Error::TooLong { place: Place { row, line }, limit: self.rows.out.len() }))
+                self.place = Place { row, line };
+                Some(Err(Error::TooLong { place: self.place, limit: self.rows.out.len() }))
             }
             Found::Row { line } => {
+                self.place = Place { row, line };
                 let cells = self.rows.cells();
-                let place = Place { row, line };
-                Some(Feedback::try_from(CsvRow { place, header: &self.header, cells: &cells }))
+                Some(Feedback::try_from(CsvRow { place: self.place, header: &self.header, cells: &cells }))
             }
         }
     }

@@ -129,6 +129,11 @@ impl<R: BufRead> NdjsonReader<R> {
         Self { input, line: Vec::new(), limit: limit.min(MAX_RECORD_BYTES), place, ended: false }
     }
 
+    /// Where the record that was read last begins.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
     /// Reads up to the next line's end. Of a line that is too long nothing is kept.
     fn read_line(&mut self) -> std::io::Result<Found> {
         self.line.clear();

@@ -90,12 +90,21 @@ impl Tally {
 
     /// Takes an answer in; `false` and nothing counted if it answers something else.
     pub fn add(&mut self, value: &Value) -> bool {
+        self.add_many(value, 1)
+    }
+
+    /// Takes so many equal answers in; `false` and nothing counted if they answer something else.
+    pub fn add_many(&mut self, value: &Value, times: u64) -> bool {
         let Some(code) = self.measure().code(value) else { return false };
-        match (self, value) {
-            (Self::Nps(nps), Value::Nps(score)) => return nps.add(f64::from(*score)),
-            (Self::Csat(csat), _) => csat.add(code, 1.0),
-            (Self::Ces(sample), _) => sample.add(code),
-            (Self::Nps(_), _) => return false,
+        match self {
+            Self::Nps(nps) if code > 0.0 => nps.promoters += times,
+            Self::Nps(nps) if code < 0.0 => nps.detractors += times,
+            Self::Nps(nps) => nps.passives += times,
+            Self::Csat(csat) => {
+                csat.answers += times;
+                csat.satisfied += if code > 0.0 { times } else { 0 };
+            }
+            Self::Ces(sample) => *sample = sample.merged(Sample { count: times, mean: code, squares: 0.0 }),
         }
         true
     }

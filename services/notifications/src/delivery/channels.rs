@@ -92,7 +92,7 @@ impl Runtime {
                 (Kind::Email { spec: Box::new(email.clone()), servers }, settings.email_concurrency)
             }
             (None, Some(webhook)) => (
-                Kind::Webhook(Box::new(Endpoint::new(webhook.clone(), variables.clone())?)),
+                Kind::Webhook(Box::new(Endpoint::new(webhook.clone(), variables.clone(), trust)?)),
                 settings.webhook_concurrency,
             ),
             (None, None) => return Err(Error::NoKind),

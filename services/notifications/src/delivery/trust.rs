@@ -1,16 +1,20 @@
-//! Whose word counts for the certificates of mail servers: the web's authorities, and those that the operator adds.
+//! Whose word counts for the certificates of mail servers and webhooks: the web's authorities, and those that the
+//! operator adds.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::client::{Certificate, TlsParameters};
-use tokio_rustls::rustls;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
 /// The file of further authorities is of no use.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It can't be read.
-    #[error("delivery.smtp_ca_file: {path} can't be read: {source}")]
+    #[error("delivery.ca_file: {path} can't be read: {source}")]
     File {
         /// The file.
         path: PathBuf,
@@ -18,13 +22,16 @@ pub enum Error {
         source: std::io::Error,
     },
     /// It holds something else.
-    #[error("delivery.smtp_ca_file: {0} holds no certificate in PEM")]
+    #[error("delivery.ca_file: {0} holds no certificate in PEM")]
     NoCertificate(PathBuf),
 }
 
-/// Further authorities.
+/// Further authorities, as the mail library and as the HTTP client takes them.
 #[derive(Debug, Clone, Default)]
-pub struct Trust(Option<Certificate>);
+pub struct Trust {
+    mail: Option<Certificate>,
+    web: Vec<CertificateDer<'static>>,
+}
 
 impl Trust {
     /// Reads the certificates of further authorities; none where there is no file.
@@ -34,18 +41,32 @@ impl Trust {
     pub fn load(file: Option<&Path>) -> Result<Self, Error> {
         let Some(path) = file else { return Ok(Self::default()) };
         let pem = std::fs::read(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
-        // The mail library takes a file without certificates for one with none to add.
-        let holds_some = String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----");
-        match Certificate::from_pem(&pem) {
-            Ok(certificate) if holds_some => Ok(Self(Some(certificate))),
+        let web: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+        match (Certificate::from_pem(&pem), web) {
+            // The mail library takes a file without certificates for one with none to add.
+            (Ok(mail), Ok(web)) if !web.is_empty() => Ok(Self { mail: Some(mail), web }),
             _ => Err(Error::NoCertificate(path.to_owned())),
         }
+    }
+
+    /// TLS of an HTTP client.
+    ///
+    /// # Errors
+    /// Where a certificate of the file is none that can be trusted.
+    pub(super) fn client(&self) -> Result<ClientConfig, rustls::Error> {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        for certificate in &self.web {
+            roots.add(certificate.clone())?;
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+        Ok(config.with_root_certificates(roots).with_no_client_auth())
     }
 
     /// TLS towards a host.
     pub(super) fn parameters(&self, host: &str) -> Result<TlsParameters, SmtpError> {
         let mut builder = TlsParameters::builder(host.to_owned());
-        if let Some(certificate) = &self.0 {
+        if let Some(certificate) = &self.mail {
             builder = builder.add_root_certificate(certificate.clone());
         }
         builder.build()
@@ -53,12 +74,14 @@ impl Trust {
 }
 
 /// Whether it was the server's certificate that ended a conversation.
-pub(super) fn is_about_certificate(error: &SmtpError) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = inner.and_then(|inner| inner.downcast_ref()).or_else(|| error.downcast_ref());
-        if let Some(rustls::Error::InvalidCertificate(_)) = tls {
+pub(super) fn is_about_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = error.source();
+    while let Some(mut error) = cause {
+        // What an I/O error holds is not its source, and one may hold another.
+        while let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            error = inner;
+        }
+        if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
             return true;
         }
         cause = error.source();

@@ -3,7 +3,6 @@
 //! Redirects are not followed, since they would lead past the check of the address. Of an answer's body only so much
 //! is read as lets the connection be used again.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +23,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::connector::{self, Guarded};
 use super::secrets::Variables;
+use super::trust::{self, Trust};
 use super::{Report, Verdict};
 
 const AGENT: &str = concat!("elate/", env!("CARGO_PKG_VERSION"));
@@ -57,10 +57,13 @@ pub struct Call<'a> {
 
 impl Endpoint {
     /// An endpoint; connects when it is called.
-    pub fn new(spec: Webhook, variables: Variables) -> Result<Self, tokio_rustls::rustls::Error> {
-        let provider = tokio_rustls::rustls::crypto::ring::default_provider();
+    pub fn new(
+        spec: Webhook,
+        variables: Variables,
+        trust: &Trust,
+    ) -> Result<Self, tokio_rustls::rustls::Error> {
         let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(Arc::new(provider))?
+            .with_tls_config(trust.client()?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(Guarded::new(spec.allow_private));
@@ -145,6 +148,9 @@ fn unreached(provider: &str, error: &hyper_util::client::legacy::Error) -> Repor
             return Report::new(verdict, reason, provider, &refused.to_string());
         }
         cause = error.source();
+    }
+    if trust::is_about_certificate(error) {
+        return Report::new(Verdict::Transient, "certificate_refused", provider, "certificate_refused");
     }
     let reason = if error.is_connect() { "connection_failed" } else { "connection_lost" };
     Report::new(Verdict::Transient, reason, provider, reason)

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Timelike as _;
 use elate_domain::system::DefinitionsPublished;
+use elate_feedback::asking::Fatigue;
 use elate_manifest::spec::{self, CapPeriod, Channel, ChannelKind, Consent, OnUnknown};
 use elate_reach::Policy;
 use elate_reach::caps::{CapRule, CapWindow};
@@ -15,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::surveys::SurveyRules;
+use super::surveys::{self, SurveyRules};
 
 /// The rules of a workspace as of one version of its definitions.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -40,6 +41,9 @@ pub struct Rules {
     /// Surveys by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub surveys: BTreeMap<String, SurveyRules>,
+    /// Limits over surveys.
+    #[serde(default)]
+    pub fatigue: Fatigue,
 }
 
 /// What the chain needs to know of a channel.
@@ -120,6 +124,7 @@ impl Rules {
             self.quiet_except = hours.except.iter().map(|class| class.as_str().to_owned()).collect();
         }
         self.caps = policy.caps.iter().map(ClassedCap::of).collect();
+        self.fatigue = surveys::fatigue(&policy.survey_fatigue);
     }
 }
 

@@ -7,12 +7,16 @@
 use elate_domain::system::{
     NotificationReceipt, NotificationRequested, SurveyAsked, SurveyRequested, SurveySkipped, name,
 };
-use elate_domain::{Event, EventType, HumanDuration, Timestamp};
-use elate_feedback::asking::{self, Asked, Cadence, Fatigue, Limit, Obeys, Reason, Reply, Scope, Verdict};
+use elate_domain::{CustomerId, Event, EventType, HumanDuration, Timestamp};
+use elate_feedback::asking::{
+    self, Asked, Cadence, Fatigue, Limit, Obeys, Reason, Reply, Scope as Whose, Verdict,
+};
 use elate_feedback::record::{ANSWERED, FeedbackKind};
-use elate_manifest::spec::{Survey, SurveyCadence, SurveyKind};
+use elate_manifest::expression::{Condition, Scope};
+use elate_manifest::spec::{Percent, Survey, SurveyCadence, SurveyFatigue, SurveyKind};
+use elate_reach::assign::sticky;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::messages::Turn;
 use super::state::CustomerState;
@@ -25,6 +29,12 @@ pub const MAX_ASKED: usize = 64;
 pub struct SurveyRules {
     /// Cadence and limits.
     pub asking: asking::Survey,
+    /// Only these customers are asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience: Option<Condition>,
+    /// Only this share of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<f64>,
     /// The channel that it goes out over.
     pub channel: String,
     /// The template.
@@ -69,12 +79,35 @@ impl SurveyRules {
         asking.counts = survey.counts;
         Self {
             asking,
+            audience: survey.audience.clone(),
+            sample: survey.sample.map(Percent::share),
             channel: survey.channel.to_string(),
             template: survey.template.to_string(),
             topic: survey.topic.as_ref().map(ToString::to_string).unwrap_or_default(),
             class: survey.class.as_str().to_owned(),
         }
     }
+
+    /// Why a customer is not among those who are asked: a word, and more for people.
+    fn leaves_out(&self, customer: CustomerId, traits: &Json) -> Option<(&'static str, String)> {
+        if let Some(audience) = &self.audience {
+            let answer = audience.evaluate(&Scope::new().customer(traits));
+            if !answer.holds {
+                // What can't be evaluated, as a trait is missing, does not hold, but people should know.
+                let word = if answer.failed { "audience_unknown" } else { "audience" };
+                return Some((word, audience.text().to_owned()));
+            }
+        }
+        let share = self.sample.filter(|share| sticky(&self.asking.name, &customer.to_string()) >= *share)?;
+        Some(("not_sampled", format!("{} % of customers are asked", share * 100.0)))
+    }
+}
+
+/// The workspace's limits.
+pub(super) fn fatigue(policy: &SurveyFatigue) -> Fatigue {
+    let wait = |span: HumanDuration| Limit { wait: Some(span), most: None };
+    let kinds = policy.kinds.iter().map(|(of, span)| (kind(*of), wait(*span))).collect();
+    Fatigue { global: wait(policy.any), kinds }
 }
 
 fn kind(kind: SurveyKind) -> FeedbackKind {
@@ -98,8 +131,11 @@ impl Turn<'_> {
         if self.now >= requested.expires_at {
             return self.skip(&requested, "expired", None, "");
         }
+        if let Some((reason, detail)) = rules.leaves_out(self.customer, &requested.customer) {
+            return self.skip(&requested, reason, None, &detail);
+        }
         let history: Vec<Asked> = state.surveys.iter().map(|known| known.asked.clone()).collect();
-        match asking::may_ask(&rules.asking, &Fatigue::default(), &history, self.now) {
+        match asking::may_ask(&rules.asking, &self.rules.fatigue, &history, self.now) {
             Verdict::Not { reason } => {
                 let (word, detail) = told(&reason);
                 self.skip(&requested, word, reason.until(), detail);
@@ -212,10 +248,10 @@ pub(super) fn answered(state: &mut CustomerState, event: &Event) {
 
 /// A reason as one word, and whose limit it is.
 fn told(reason: &Reason) -> (&'static str, &'static str) {
-    let whose = |scope: &Scope| match scope {
-        Scope::Survey => "the survey's own limit",
-        Scope::Kind => "the limit of its kind",
-        Scope::Global => "the limit of all surveys",
+    let whose = |scope: &Whose| match scope {
+        Whose::Survey => "the survey's own limit",
+        Whose::Kind => "the limit of its kind",
+        Whose::Global => "the limit of all surveys",
     };
     match reason {
         Reason::Paused => ("paused", ""),
