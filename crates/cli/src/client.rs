@@ -161,6 +161,22 @@ impl Target {
         Ok(client.max_decoding_message_size(MAX_MESSAGE))
     }
 
+    /// Drivers of retention and NPS.
+    pub async fn drivers(
+        &self,
+    ) -> Result<scoring::v1::driver_service_client::DriverServiceClient<Authenticated>> {
+        let channel = self.channel(self.scoring.as_deref().unwrap_or(&self.server)).await?;
+        Ok(scoring::v1::driver_service_client::DriverServiceClient::new(channel))
+    }
+
+    /// Versions of the score's formula.
+    pub async fn formulas(
+        &self,
+    ) -> Result<scoring::v1::formula_service_client::FormulaServiceClient<Authenticated>> {
+        let channel = self.channel(self.scoring.as_deref().unwrap_or(&self.server)).await?;
+        Ok(scoring::v1::formula_service_client::FormulaServiceClient::new(channel))
+    }
+
     /// Churn and value.
     pub async fn churn(
         &self,

@@ -48,6 +48,8 @@ enum Command {
     /// Shows a customer's delight and what made it.
     #[command(subcommand)]
     Score(score::Score),
+    /// Names the moments that move retention or NPS.
+    Drivers(commands::drivers::Drivers),
     /// Says what plays bring: treated customers against those held out.
     Effect(effect::Effect),
     /// Shows how far plays have gone; holds, resumes and rolls back.
@@ -99,6 +101,7 @@ impl Cli {
             Command::Tail(command) => command.run(target).await,
             Command::Customer(command) => command.run(target).await,
             Command::Score(command) => command.run(target).await,
+            Command::Drivers(command) => command.run(target).await,
             Command::Effect(command) => command.run(target).await,
             Command::Rollout(command) => command.run(target).await,
             Command::Journey(command) => Box::pin(command.run(target)).await,

@@ -75,6 +75,7 @@ fn rows(workspace: &WorkspaceId, number: u64) -> Vec<Row> {
     rows.push(Row::Score(ScoreRow {
         workspace: workspace.clone(),
         customer: customer(number),
+        formula: 0,
         level,
         delight: level.delight(&DelightParams::default(), level.at),
         moments: OF_EACH,
@@ -112,7 +113,7 @@ async fn measure(customers: u64) {
     println!("{customers} customers, {moments} moments");
     println!("  into rollups, scores, activity  {:>10.0} moments/s", moments as f64 / filled.as_secs_f64());
 
-    let app = App::new(store, DelightParams::default());
+    let app = App::new(store);
     let now = Timestamp(DAYS * DAY + 3_600_000 + 6 * 60_000);
     let begin = Instant::now();
     app.close_due(now).await.unwrap();

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use elate_consumer::Consumer;
 use elate_consumer::source::GrpcLog;
-use elate_delight::DelightParams;
 use elate_domain::Clock;
 use elate_proto::scoring::v1::churn_service_server::{self, ChurnServiceServer};
+use elate_proto::scoring::v1::driver_service_server::{self, DriverServiceServer};
 use elate_proto::scoring::v1::effect_service_server::{self, EffectServiceServer};
 use elate_proto::scoring::v1::feedback_service_server::{self, FeedbackServiceServer};
+use elate_proto::scoring::v1::formula_service_server::{self, FormulaServiceServer};
 use elate_proto::scoring::v1::insight_service_server::{self, InsightServiceServer};
 use elate_proto::scoring::v1::scoring_service_server::{SERVICE_NAME, ScoringServiceServer};
 use elate_rpc::Reason;
@@ -19,11 +20,13 @@ use elate_telemetry::metrics::Metric;
 
 use crate::app::effect::EffectApp;
 use crate::app::feedback::FeedbackApp;
+use crate::app::formula::{FORMULA_LANE, FormulaKeeper};
 use crate::app::{self, App, StudyPlan};
-use crate::config::{ChurnSettings, ScoringSettings};
-use crate::grpc::{ChurnGrpc, EffectGrpc, FeedbackGrpc, Grpc, InsightGrpc};
+use crate::config::{ChurnSettings, ScoringSettings, SentimentSettings};
+use crate::grpc::{ChurnGrpc, DriverGrpc, EffectGrpc, FeedbackGrpc, FormulaGrpc, Grpc, InsightGrpc};
 use crate::metrics;
 use crate::model::Scoring;
+use crate::sentiment::{self, Endpoint, Scorer};
 use crate::store::{Migrator, Store};
 
 /// How often it is looked whether an hour is to be closed or a study is due.
@@ -42,6 +45,8 @@ impl Component for ScoringComponent {
         insight_service_server::SERVICE_NAME,
         churn_service_server::SERVICE_NAME,
         effect_service_server::SERVICE_NAME,
+        formula_service_server::SERVICE_NAME,
+        driver_service_server::SERVICE_NAME,
     ];
     const PORT: u16 = 7402;
     type Settings = ScoringSettings;
@@ -69,11 +74,16 @@ impl Component for ScoringComponent {
         .member(member)
         .clock(Arc::clone(&dependencies.clock))
         .build()?;
+        let sentiment = sentiment(&settings.sentiment, &store, &consumer, &dependencies.clock).await?;
         let feedback = FeedbackApp::new(store.clone());
         let feedback = FeedbackServiceServer::new(FeedbackGrpc::new(feedback, events.clone()));
         let effect = EffectServiceServer::new(EffectGrpc::new(EffectApp::new(store.clone())));
-        let app = App::new(store, DelightParams::default());
+        let (lane, ownership) = (consumer.lane(FORMULA_LANE), consumer.ownership());
+        let formulas = FormulaKeeper::new(store.clone(), lane, ownership, Arc::clone(&dependencies.clock));
+        let app = App::new(store);
+        let formula = FormulaServiceServer::new(FormulaGrpc::new(app.clone()));
         let (people, clock) = (Directory::new(events), dependencies.clock);
+        let driver = DriverServiceServer::new(DriverGrpc::new(app.clone(), Arc::clone(&clock)));
         let insight = InsightGrpc::new(app.clone(), people.clone(), Arc::clone(&clock));
         let insight = InsightServiceServer::new(insight);
         let churn = ChurnGrpc::new(app.clone(), people.clone(), Arc::clone(&clock));
@@ -83,16 +93,47 @@ impl Component for ScoringComponent {
         let consume = Task::new("scoring consumer", Phase::Consume, move |stop| async move {
             Ok(consumer.run(stop).await?)
         });
-        Ok(Built::new(move |routes| {
+        let follow = Task::new("scoring formulas", Phase::Consume, move |stop| async move {
+            // Whatever it leaves half done, the next process does again.
+            let _stopped = stop.run_until_cancelled(formulas.run()).await;
+            Ok(())
+        });
+        let built = Built::new(move |routes| {
             routes.add_service(server.clone());
             routes.add_service(feedback.clone());
             routes.add_service(insight.clone());
             routes.add_service(churn.clone());
             routes.add_service(effect.clone());
+            routes.add_service(formula.clone());
+            routes.add_service(driver.clone());
         })
         .task(consume)
-        .task(keep))
+        .task(keep)
+        .task(follow);
+        Ok(match sentiment {
+            Some(task) => built.task(task),
+            None => built,
+        })
     }
+}
+
+/// Has comments read by the model of the settings, if there is one.
+async fn sentiment(
+    settings: &SentimentSettings,
+    store: &Store,
+    consumer: &Consumer<Scoring>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Option<Task>> {
+    if !settings.is_on() {
+        return Ok(None);
+    }
+    let endpoint = Endpoint::open(settings).await?;
+    let (lane, ownership) = (consumer.lane(sentiment::LANE), consumer.ownership());
+    let scorer = Scorer::new(store.clone(), lane, ownership, Arc::clone(clock), settings.clone(), endpoint);
+    Ok(Some(Task::new("sentiment of comments", Phase::Consume, move |stop| async move {
+        scorer.run(stop).await;
+        Ok(())
+    })))
 }
 
 /// Closes full hours, and studies customers when it is time. Whatever it leaves half done is done again.

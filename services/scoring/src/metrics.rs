@@ -7,6 +7,9 @@ elate_telemetry::metrics! {
     SCORES_APPROXIMATE: Counter("elate_scoring_scores_approximate_total", Count, []);
     /// Work over all customers (closes of hours, studies of churn) that failed; it is done again.
     KEEPER_FAILED: Counter("elate_scoring_keeper_failed_total", Count, []);
+    /// Comments for the configured model, by outcome (`scored`, `unsure`, `cached`, `budget`, `timeout`, `connection`,
+    /// `status`, `garbage`).
+    SENTIMENT: Counter("elate_scoring_sentiment_total", Count, ["outcome"]);
     /// Provisional moments that were taken as final because a customer had too many.
     REVISABLE_DROPPED: Counter("elate_scoring_revisable_dropped_total", Count, []);
 }

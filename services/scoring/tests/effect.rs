@@ -2,14 +2,15 @@
 //! database.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+#[path = "common/events.rs"]
+mod events;
+
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use elate_consumer::{Effects, Input, Merged, Processor, ProcessorStore, TimerChange};
-use elate_domain::system::{DefinitionsPublished, MomentJudged, PlayStepped, name};
+use elate_domain::system::{DefinitionsPublished, PlayStepped, name};
 use elate_domain::{
-    CustomerId, Event, EventType, Offset, Outcome, Partition, RawJson, Record, SourceId, Stage, Timestamp,
-    Truth, WorkspaceId,
+    CustomerId, Event, EventType, Offset, Partition, RawJson, Record, Timestamp, WorkspaceId,
 };
 use elate_manifest::Set;
 use elate_scoring::app::effect::{EffectApp, Error};
@@ -18,10 +19,9 @@ use elate_scoring::model::rows::Row;
 use elate_scoring::model::state::{CustomerState, PartitionState};
 use elate_scoring::store::{Migrator, Store};
 use elate_storage::{Database, Dsn, Options};
+use events::DAY;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
-
-const DAY: i64 = 86_400_000;
 
 const MANIFESTS: &str = r#"
 apiVersion: elate.dev/v1
@@ -77,26 +77,7 @@ impl Shop {
 
     fn event(&mut self, event_type: EventType, called: &str, at: i64, properties: RawJson) -> Event {
         self.offset += 1;
-        Event {
-            workspace: shop(),
-            customer: CustomerId::NONE,
-            source: SourceId::try_new("site").unwrap(),
-            message_id: format!("m-{}", self.offset),
-            event_type,
-            name: Arc::from(called),
-            user_id: None,
-            anonymous_id: None,
-            occurred_at: Timestamp(at),
-            properties,
-            traits: RawJson::default(),
-            context: RawJson::default(),
-            caused_by: None,
-            producer: None,
-            historical: false,
-            clamped: false,
-            conflicting: false,
-            trace_parent: None,
-        }
+        events::event(&shop(), CustomerId::NONE, event_type, called, at, properties)
     }
 
     fn record(&self, at: i64) -> Record {
@@ -180,31 +161,7 @@ impl Shop {
     }
 
     fn moment(&mut self, who: u32, at: i64, gap: f64) {
-        let judged = MomentJudged {
-            moment_id: format!("{who}-{at}"),
-            revision: 0,
-            moment: "answer".to_owned(),
-            definitions_version: 1,
-            truth: Truth::Smot,
-            journey: String::new(),
-            stage: Stage::Use,
-            touchpoint: "chat".to_owned(),
-            product: String::new(),
-            channel: String::new(),
-            key: String::new(),
-            occurred_at: Timestamp(at),
-            experienced: 0.0,
-            expected: None,
-            expectation: None,
-            unit: "number".to_owned(),
-            tolerance: 1.0,
-            gap,
-            outcome: if gap >= 1.0 { Outcome::Magical } else { Outcome::Miserable },
-            weight: 1.0,
-            provisional: false,
-            promise_id: None,
-            because: Vec::new(),
-        };
+        let judged = events::judged(&format!("{who}-{at}"), "chat", at, gap);
         self.take(who, EventType::System, name::MOMENT_JUDGED, at, RawJson::of(&judged));
     }
 

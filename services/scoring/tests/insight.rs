@@ -6,7 +6,6 @@ mod served;
 
 use std::time::Duration;
 
-use elate_domain::system::{DefinitionsPublished, name};
 use elate_domain::{CustomerId, EventType, RawJson, Timestamp};
 use elate_proto::common::v1::PageRequest;
 use elate_proto::scoring::v1::{
@@ -39,14 +38,7 @@ fn publish(shop: &Shop) {
             "purchases": {"on": ["Order Completed"], "value": "total"}
         }
     });
-    let published = DefinitionsPublished {
-        version: 1,
-        manifests: vec![score],
-        replay_millis: 0,
-        applied_by: String::new(),
-    };
-    let properties = RawJson::of(&published);
-    shop.put(CustomerId::NONE, EventType::System, name::DEFINITIONS_PUBLISHED, 0, properties);
+    shop.publish(1, vec![score]);
 }
 
 /// Waits until the company's moments are this many.
@@ -257,6 +249,41 @@ async fn closes_on_postgres() {
     if let Some(dsn) = postgres().await {
         closes_are_exact_and_scores_are_watched(Some(dsn)).await;
     }
+}
+
+/// The retail example: what its customers bought before is enough for a model.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shipped_example_has_a_model() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/retail");
+    let manifests = std::fs::read_to_string(folder.join("manifests/reach.yaml")).unwrap();
+    let score = elate_manifest::read(&manifests).unwrap().into_iter().filter(|m| m["kind"] == "Score");
+    let begin = Timestamp::parse("2026-03-01T00:00:00Z").unwrap();
+    let shop = Shop::at(None, begin.0, begin.0).await;
+    shop.publish(1, score.collect());
+    let people = customers(47);
+    for line in std::fs::read_to_string(folder.join("history.ndjson")).unwrap().lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        let number: usize = event["userId"].as_str().unwrap().trim_start_matches("u-").parse().unwrap();
+        let at = Timestamp::parse(event["timestamp"].as_str().unwrap()).unwrap();
+        let properties = RawJson::of(&event["properties"]);
+        let name = event["event"].as_str().unwrap();
+        shop.put(people[number - 1_001], EventType::Track, name, at.0, properties);
+    }
+    let plan = StudyPlan { every: Duration::from_secs(1), silence: Duration::from_secs(60 * 86_400) };
+    let mut now = begin.0;
+    let model = eventually(WITHIN, || {
+        now += HOUR;
+        let (app, mut client) = (shop.app.clone(), shop.churn("shop-reader"));
+        async move {
+            app.study_due(plan, Timestamp(now)).await.map_err(|e| e.to_string())?;
+            let found = client.get_churn_model(GetChurnModelRequest {}).await.map_err(|s| s.to_string())?;
+            let model = found.into_inner();
+            if model.buyers == 47 { Ok(model) } else { Err(format!("{model:?}")) }
+        }
+    })
+    .await;
+    assert!(model.quality.unwrap().repeaters >= 30 && model.value.unwrap() > 0.0);
+    shop.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,24 +1,24 @@
 //! What the use-cases answer from the stored rows, on both kinds of database.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use std::sync::Arc;
+#[path = "common/events.rs"]
+mod events;
 
 use elate_consumer::{Effects, Input, Processor, ProcessorStore};
+use elate_delight::survey::Nps;
 use elate_delight::{DelightParams, Moment};
 use elate_domain::system::{CaseChanged, MomentJudged, name};
 use elate_domain::{
-    CaseState, CustomerId, Event, EventType, Offset, Outcome, Partition, RawJson, Record, SourceId, Stage,
-    Timestamp, Truth, WorkspaceId,
+    CaseState, CustomerId, EventType, Offset, Partition, RawJson, Record, Timestamp, WorkspaceId,
 };
+use elate_feedback::stats::{Measure, Tally};
 use elate_scoring::app::{App, Error, GroupBy, Period};
 use elate_scoring::model::Scoring;
-use elate_scoring::model::answers::SurveyKind;
 use elate_scoring::model::rows::Row;
 use elate_scoring::model::state::{CustomerState, PartitionState};
-use elate_scoring::store::{Migrator, Store};
-use elate_storage::{Database, Dsn, Options};
-
-const DAY: i64 = 86_400_000;
+use elate_scoring::store::{FeedbackSelection, Migrator, Store};
+use elate_storage::{Database, Dsn, Options, execute};
+use events::DAY;
 
 struct Shop {
     database: Database,
@@ -36,7 +36,7 @@ impl Shop {
         database.migrate::<Migrator>().await.unwrap();
         let store = Store::new(database.clone());
         Self {
-            app: App::new(store.clone(), DelightParams::default()),
+            app: App::new(store.clone()),
             store,
             database,
             workspace: WorkspaceId::try_new("shop").unwrap(),
@@ -49,26 +49,7 @@ impl Shop {
     /// Runs an event through the step function and writes what comes of it.
     async fn take(&mut self, event_type: EventType, name: &str, at: i64, properties: RawJson) {
         self.offset += 1;
-        let event = Event {
-            workspace: self.workspace.clone(),
-            customer: self.customer,
-            source: SourceId::try_new("site").unwrap(),
-            message_id: format!("m-{}", self.offset),
-            event_type,
-            name: Arc::from(name),
-            user_id: None,
-            anonymous_id: None,
-            occurred_at: Timestamp(at),
-            properties,
-            traits: RawJson::default(),
-            context: RawJson::default(),
-            caused_by: None,
-            producer: None,
-            historical: false,
-            clamped: false,
-            conflicting: false,
-            trace_parent: None,
-        };
+        let event = events::event(&self.workspace, self.customer, event_type, name, at, properties);
         let received_at = Timestamp(at);
         let record =
             Record { partition: Partition(0), offset: Offset(self.offset), received_at, event: None };
@@ -86,35 +67,11 @@ impl Shop {
 
     async fn moment(&mut self, id: &str, touchpoint: &str, at: i64, gap: f64, revision: u32) {
         let judged = MomentJudged {
-            moment_id: id.to_owned(),
             revision,
-            moment: touchpoint.to_owned(),
-            definitions_version: 1,
-            truth: Truth::Smot,
-            journey: "gift-order".to_owned(),
-            stage: Stage::Use,
-            touchpoint: touchpoint.to_owned(),
             product: String::new(),
-            channel: String::new(),
-            key: String::new(),
-            occurred_at: Timestamp(at),
-            experienced: 0.0,
-            expected: None,
-            expectation: None,
-            unit: "number".to_owned(),
-            tolerance: 1.0,
-            gap,
-            outcome: if gap >= 1.0 {
-                Outcome::Magical
-            } else if gap <= -1.0 {
-                Outcome::Miserable
-            } else {
-                Outcome::Neutral
-            },
-            weight: 1.0,
             provisional: revision == 0 && gap <= -1.0,
-            promise_id: None,
             because: vec![format!("because-{id}")],
+            ..events::judged(id, touchpoint, at, gap)
         };
         self.take(EventType::System, name::MOMENT_JUDGED, at, RawJson::of(&judged)).await;
     }
@@ -235,13 +192,69 @@ async fn answers_count_once_and_give_intervals() {
             let properties = RawJson::from_trusted(json.into_bytes());
             shop.take(EventType::Track, "Survey Answered", DAY, properties).await;
         }
-        let period = Period::try_new(Timestamp(0), Timestamp(2 * DAY)).unwrap();
-        let nps = shop.app.feedback(&shop.workspace, SurveyKind::Nps, period, "").await.unwrap();
-        assert_eq!((nps.answers, nps.promoters, nps.detractors), (3, 2, 1));
-        let figure = nps.figure.unwrap();
+        let all = FeedbackSelection::default();
+        let (tally, figure) = shop.app.feedback().figure(&shop.workspace, Measure::Nps, &all).await.unwrap();
+        assert_eq!(tally, Tally::Nps(Nps { promoters: 2, passives: 0, detractors: 1 }));
+        let figure = figure.unwrap();
         assert!((figure.value - 100.0 / 3.0).abs() < 1e-9);
         assert!(figure.interval.low < figure.value && figure.value < figure.interval.high);
         assert!(figure.small_sample);
+    })
+    .await;
+}
+
+/// As it stood before there was one table of answers.
+const OLDER: &[&str] = &[
+    "DELETE FROM seaql_migrations WHERE version = 'm20261123_one_table_of_answers'",
+    "CREATE TABLE answer (
+        workspace TEXT NOT NULL, submission TEXT NOT NULL, customer uuid NOT NULL, kind TEXT NOT NULL,
+        survey TEXT NOT NULL, touchpoint TEXT NOT NULL, score DOUBLE PRECISION NOT NULL,
+        occurred_at BIGINT NOT NULL, PRIMARY KEY (workspace, submission))",
+];
+
+#[tokio::test]
+async fn answers_of_the_older_table_are_taken_over_once() {
+    on_both(|mut shop| async move {
+        let answer = RawJson::of(&serde_json::json!({"kind": "nps", "score": 9, "submission_id": "both"}));
+        shop.take(EventType::Track, "Survey Answered", DAY, answer).await;
+        shop.take(
+            EventType::Track,
+            "Survey Answered",
+            2 * DAY,
+            RawJson::of(&serde_json::json!({"kind": "nps", "score": 0, "survey": "q"})),
+        )
+        .await;
+        let tx = shop.database.begin().await.unwrap();
+        for sql in OLDER {
+            execute(&tx, sql, []).await.unwrap();
+        }
+        // The first two are known; one of them by another id, as it had none of its own.
+        for (id, kind, score, at) in [
+            ("both", "nps", 9.0, DAY),
+            ("site:x", "nps", 0.0, 2 * DAY),
+            ("old", "nps", 10.0, DAY),
+            ("half", "ces", 2.5, DAY),
+        ] {
+            let sql = "INSERT INTO answer VALUES ('shop', $1, $2, $3, 'q', 'delivery', $4, $5)";
+            let values = [id.into(), shop.customer.0.into(), kind.into(), score.into(), at.into()];
+            execute(&tx, sql, values).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        shop.database.migrate::<Migrator>().await.unwrap();
+        let all = FeedbackSelection::default();
+        let (tally, _) = shop.app.feedback().figure(&shop.workspace, Measure::Nps, &all).await.unwrap();
+        assert_eq!(tally, Tally::Nps(Nps { promoters: 2, passives: 0, detractors: 1 }));
+        let of_survey = FeedbackSelection { survey: "q".to_owned(), ..all };
+        let (page, _) = shop.app.feedback().list(&shop.workspace, &of_survey, None, 10).await.unwrap();
+        let found: Vec<_> =
+            page.iter().map(|one| (one.record.submission_id.as_str(), one.customer)).collect();
+        assert_eq!((found.len(), found[1]), (2, ("old", shop.customer)), "{found:?}");
+        assert_eq!(page[1].record.touchpoint, "delivery");
+        // It is the answer that its event would make: the event once more changes nothing.
+        let again = serde_json::json!({"kind": "nps", "score": 10, "submission_id": "old", "survey": "q"});
+        shop.take(EventType::Track, "Survey Answered", DAY, RawJson::of(&again)).await;
+        let (tally, _) = shop.app.feedback().figure(&shop.workspace, Measure::Nps, &of_survey).await.unwrap();
+        assert_eq!(tally.answers(), 2);
     })
     .await;
 }

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod churn;
 pub mod customer;
+pub mod drivers;
 pub mod effect;
 pub mod export;
 pub mod feedback;

@@ -11,7 +11,7 @@ use crate::model::study::{self, Found, Gathered, Study};
 use crate::store::AtRisk;
 
 /// When a study that failed, or found too few purchases, is tried again.
-const RETRY_MILLIS: i64 = 3_600_000;
+const RETRY_MILLIS: i64 = 10 * 60_000;
 
 /// How often customers are studied, and when silence means that somebody has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,6 +18,9 @@ pub enum Error {
     /// More rows than an answer may have.
     #[error("the answer would have {0} rows")]
     TooManyRows(usize),
+    /// No formula of this version stands beside the one in force.
+    #[error("there is no formula {0} beside the one in force")]
+    NoFormula(u32),
     /// There is no model of purchases.
     #[error("there is no model of purchases yet")]
     NoModel,
@@ -47,6 +50,8 @@ elate_rpc::reasons! {
     SEGMENT_INVALID: Invalid, "Name a trait that the Score manifest lists, and a value unless figures are grouped by it.";
     /// The figures asked for are too many for one answer.
     REPORT_TOO_LARGE: Invalid, "Ask for a shorter period, larger buckets, or one journey or touchpoint.";
+    /// No formula of this version stands beside the one in force.
+    FORMULA_MISSING: NotFound, "Apply a DelightFormula manifest of this version; the one in force is not compared with itself.";
     /// There is no model of purchases.
     MODEL_MISSING: NotFound, "List purchases in the Score manifest; a model needs 30 customers with a repeat purchase.";
     /// The customer never bought anything.
@@ -64,6 +69,7 @@ impl ServiceError for Error {
             Self::Period(_) => &PERIOD_INVALID,
             Self::Trait(_) => &SEGMENT_INVALID,
             Self::TooManyRows(_) => &REPORT_TOO_LARGE,
+            Self::NoFormula(_) => &FORMULA_MISSING,
             Self::NoModel => &MODEL_MISSING,
             Self::NoPurchases(_) => &PURCHASES_MISSING,
             Self::StudyGivenUp => &SCORING_UNAVAILABLE,
@@ -80,6 +86,9 @@ impl ServiceError for Error {
         match self {
             Self::Period(reason) => vec![FieldError::new("to_time", *reason)],
             Self::Trait(reason) => vec![FieldError::new("trait", *reason)],
+            Self::NoFormula(version) => {
+                vec![FieldError::new("version", format!("{version} is none of those"))]
+            }
             Self::NoMoments(_)
             | Self::TooManyRows(_)
             | Self::NoModel

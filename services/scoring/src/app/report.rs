@@ -2,16 +2,12 @@
 
 use elate_delight::links::{self, Link};
 use elate_delight::rates::{self, Figure, OutcomeCounts};
-use elate_delight::survey::{Csat, Sample};
+use elate_delight::survey::Sample;
 use elate_domain::{Timestamp, WorkspaceId};
 
 use super::{App, Bucket, CONFIDENCE, Error, GroupBy, GroupFigures, Period, Question};
-use crate::model::answers::SurveyKind;
 use crate::model::sketch::Distinct;
-use crate::store::{AnswerCounts, Selection};
-
-/// A CSAT answer from here on counts as satisfied.
-const SATISFIED_FROM: f64 = 4.0;
+use crate::store::Selection;
 
 /// The figures of a period.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,19 +43,6 @@ pub struct Group {
     pub hours_to_recovery: Option<Figure>,
     /// Probability that this group has the lowest mean gap.
     pub probability_worst: f64,
-}
-
-/// What surveys of a kind say.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Feedback {
-    /// NPS in −100 to 100, CSAT as a share, CES as a mean.
-    pub figure: Option<Figure>,
-    /// Answers.
-    pub answers: u64,
-    /// 9 and 10 of NPS; satisfied of CSAT.
-    pub promoters: u64,
-    /// 0 to 6 of NPS.
-    pub detractors: u64,
 }
 
 impl App {
@@ -107,27 +90,6 @@ impl App {
             harmony: chain.harmony.filter(|_| several),
         })
     }
-
-    /// What surveys of a kind say over a period.
-    pub async fn feedback(
-        &self,
-        workspace: &WorkspaceId,
-        kind: SurveyKind,
-        period: Period,
-        survey: &str,
-    ) -> Result<Feedback, Error> {
-        let counts = self.store.answers(workspace, kind, period, survey).await?;
-        Ok(match kind {
-            SurveyKind::Nps => nps(&counts),
-            SurveyKind::Csat => csat(&counts),
-            SurveyKind::Ces => Feedback {
-                figure: mean(&Sample::of(counts.scores.iter().copied())),
-                answers: counts.scores.len() as u64,
-                promoters: 0,
-                detractors: 0,
-            },
-        })
-    }
 }
 
 fn group(figures: GroupFigures, probability_worst: f64, active_customers: u64, period: Period) -> Group {
@@ -141,31 +103,6 @@ fn group(figures: GroupFigures, probability_worst: f64, active_customers: u64, p
         recovery_rate: figures.recovery_rate,
         hours_to_recovery: figures.hours_to_recovery,
         probability_worst,
-    }
-}
-
-fn nps(counts: &AnswerCounts) -> Feedback {
-    let nps = &counts.nps;
-    let figure = nps.score().zip(nps.adjusted_wald(CONFIDENCE));
-    Feedback {
-        figure: figure.map(|(score, interval)| Figure::new(score, interval, nps.answers())),
-        answers: nps.answers(),
-        promoters: nps.promoters,
-        detractors: nps.detractors,
-    }
-}
-
-fn csat(counts: &AnswerCounts) -> Feedback {
-    let mut csat = Csat::default();
-    for &score in &counts.scores {
-        csat.add(score, SATISFIED_FROM);
-    }
-    let figure = csat.share().zip(csat.interval(CONFIDENCE));
-    Feedback {
-        figure: figure.map(|(share, interval)| Figure::new(share, interval, csat.answers)),
-        answers: csat.answers,
-        promoters: csat.satisfied,
-        detractors: 0,
     }
 }
 

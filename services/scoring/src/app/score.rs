@@ -5,6 +5,7 @@ use elate_delight::{Interval, Moment};
 use elate_domain::{CustomerId, Timestamp, WorkspaceId};
 
 use super::{App, CONFIDENCE, Error, Period};
+use crate::model::formula::{Formula, Formulas};
 use crate::store::{ExportPlace, ExportedMoment, ScoreEntry, StoredMoment};
 
 /// How many levers an explanation names.
@@ -15,6 +16,8 @@ const LEVERS: usize = 5;
 pub struct Scored {
     /// Whose.
     pub customer: CustomerId,
+    /// The version of the formula.
+    pub formula: u32,
     /// Above 0, below 100; 50 is neutral.
     pub delight: f64,
     /// Where the long-run level lies, at [`CONFIDENCE`].
@@ -60,7 +63,8 @@ impl App {
         as_known_at: Timestamp,
     ) -> Result<Scored, Error> {
         let stored = self.store.moments(workspace, customer, at, as_known_at).await?;
-        self.scored(customer, &moments(&stored), at)
+        let formula = self.store.formulas(workspace).await?.in_force;
+        scored(&formula, customer, &moments(&stored), at)
     }
 
     /// The score and what made it.
@@ -73,20 +77,22 @@ impl App {
     ) -> Result<Explained, Error> {
         let stored = self.store.moments(workspace, customer, at, as_known_at).await?;
         let all = moments(&stored);
-        let score = self.scored(customer, &all, at)?;
-        let explanation = batch::explain(&self.params, &all, at);
+        let formula = self.store.formulas(workspace).await?.in_force;
+        let score = scored(&formula, customer, &all, at)?;
+        let params = &formula.params;
+        let explanation = batch::explain(params, &all, at);
         let explain = |contribution: &Contribution| {
             let stored = stored.iter().find(|s| s.moment.id == contribution.id)?.clone();
             Some(ExplainedMoment {
                 stored,
                 points: contribution.points,
-                without: batch::without(&self.params, &all, at, &contribution.id),
-                if_neutral: batch::if_neutral(&self.params, &all, at, |m| m.id == contribution.id),
+                without: batch::without(params, &all, at, &contribution.id),
+                if_neutral: batch::if_neutral(params, &all, at, |m| m.id == contribution.id),
             })
         };
         let strongest = explanation.strongest(explanation.contributions.len());
         let contributions: Vec<ExplainedMoment> = strongest.into_iter().filter_map(explain).collect();
-        let levers = batch::levers(&self.params, &all, at, LEVERS)
+        let levers = batch::levers(params, &all, at, LEVERS)
             .iter()
             .filter_map(|lever| contributions.iter().find(|c| c.stored.moment.id == lever.id).cloned())
             .collect();
@@ -102,7 +108,8 @@ impl App {
         limit: u64,
     ) -> Result<Vec<Scored>, Error> {
         let entries = self.store.scores(workspace, at_most, after, limit).await?;
-        Ok(entries.into_iter().map(|entry| self.listed(&entry)).collect())
+        let formulas = self.store.formulas(workspace).await?;
+        Ok(entries.into_iter().map(|entry| listed(&formulas, &entry)).collect())
     }
 
     /// The scores of some customers, as of their newest moments; those without any are left out.
@@ -112,7 +119,8 @@ impl App {
         customers: &[CustomerId],
     ) -> Result<Vec<Scored>, Error> {
         let entries = self.store.scores_of(workspace, customers).await?;
-        Ok(entries.into_iter().map(|entry| self.listed(&entry)).collect())
+        let formulas = self.store.formulas(workspace).await?;
+        Ok(entries.into_iter().map(|entry| listed(&formulas, &entry)).collect())
     }
 
     /// Moments of a period after a place, as last judged.
@@ -125,30 +133,38 @@ impl App {
     ) -> Result<Vec<ExportedMoment>, Error> {
         Ok(self.store.export_moments(workspace, period, after, limit).await?)
     }
+}
 
-    fn listed(&self, entry: &ScoreEntry) -> Scored {
-        let at = entry.level.at;
-        Scored {
-            customer: entry.customer,
-            delight: entry.delight,
-            interval: entry.level.interval(&self.params, at, CONFIDENCE),
-            at,
-            moments: entry.moments,
-        }
+/// A stored score, under the formula that it was stored with.
+fn listed(formulas: &Formulas, entry: &ScoreEntry) -> Scored {
+    let (at, formula) = (entry.level.at, formulas.get(entry.formula));
+    Scored {
+        customer: entry.customer,
+        formula: formula.version,
+        delight: entry.delight,
+        interval: entry.level.interval(&formula.params, at, CONFIDENCE),
+        at,
+        moments: entry.moments,
     }
+}
 
-    fn scored(&self, customer: CustomerId, moments: &[Moment], at: Timestamp) -> Result<Scored, Error> {
-        if moments.is_empty() {
-            return Err(Error::NoMoments(customer));
-        }
-        Ok(Scored {
-            customer,
-            delight: batch::score(&self.params, moments, at),
-            interval: batch::interval(&self.params, moments, at, CONFIDENCE),
-            at,
-            moments: moments.len() as u64,
-        })
+fn scored(
+    formula: &Formula,
+    customer: CustomerId,
+    moments: &[Moment],
+    at: Timestamp,
+) -> Result<Scored, Error> {
+    if moments.is_empty() {
+        return Err(Error::NoMoments(customer));
     }
+    Ok(Scored {
+        customer,
+        formula: formula.version,
+        delight: batch::score(&formula.params, moments, at),
+        interval: batch::interval(&formula.params, moments, at, CONFIDENCE),
+        at,
+        moments: moments.len() as u64,
+    })
 }
 
 fn moments(stored: &[StoredMoment]) -> Vec<Moment> {

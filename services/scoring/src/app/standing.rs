@@ -13,6 +13,7 @@ use elate_domain::{CustomerId, Timestamp, WorkspaceId};
 
 use super::report::mean;
 use super::{App, CONFIDENCE, Error};
+use crate::model::formula::Formulas;
 use crate::model::segments::Segment;
 use crate::store::{Close, Standing};
 
@@ -138,6 +139,7 @@ impl App {
 
     /// Adds up all scores as of a time, everybody first and then by segment.
     async fn tally(&self, workspace: &WorkspaceId, at: Timestamp) -> Result<Vec<Close>, Error> {
+        let formulas = self.store.formulas(workspace).await?;
         let mut tallies: BTreeMap<Segment, Tally> = BTreeMap::new();
         let mut after = CustomerId::NONE;
         loop {
@@ -145,7 +147,8 @@ impl App {
             let Some(last) = page.last() else { break };
             after = last.customer;
             for standing in &page {
-                let Some((delight, last_wow)) = self.stood(workspace, standing, at).await? else { continue };
+                let stood = self.stood(workspace, &formulas, standing, at).await?;
+                let Some((delight, last_wow)) = stood else { continue };
                 tallies.entry(Segment::default()).or_default().add(delight, last_wow, at);
                 for segment in &standing.segments {
                     tallies.entry(segment.clone()).or_default().add(delight, last_wow, at);
@@ -159,17 +162,19 @@ impl App {
     async fn stood(
         &self,
         workspace: &WorkspaceId,
+        formulas: &Formulas,
         standing: &Standing,
         at: Timestamp,
     ) -> Result<Option<(f64, Option<Timestamp>)>, Error> {
+        let params = &formulas.get(standing.formula).params;
         if standing.level.at <= at {
-            return Ok(Some((standing.level.delight(&self.params, at), standing.last_wow)));
+            return Ok(Some((standing.level.delight(params, at), standing.last_wow)));
         }
         let stored = self.store.moments(workspace, standing.customer, at, at).await?;
         let moments: Vec<_> = stored.iter().map(|stored| stored.moment.clone()).collect();
         let wows = stored.iter().filter(|stored| stored.outcome == "magical");
         let last_wow = wows.map(|stored| stored.moment.at).max();
-        Ok((!moments.is_empty()).then(|| (batch::score(&self.params, &moments, at), last_wow)))
+        Ok((!moments.is_empty()).then(|| (batch::score(params, &moments, at), last_wow)))
     }
 }
 

@@ -3,13 +3,13 @@
 use elate_delight::Interval;
 use elate_delight::rates::Figure;
 use elate_domain::FieldError;
+use elate_feedback::stats::{Measure, Tally};
 use elate_proto::common::v1::Estimate;
 use elate_proto::scoring::v1 as pb;
 use elate_rpc::validate::{self, Invalid, proto_timestamp};
 use tonic::Status;
 
-use crate::app::{Explained, ExplainedMoment, Feedback, Group, GroupBy, Period, Report, Scored};
-use crate::model::answers::SurveyKind;
+use crate::app::{Explained, ExplainedMoment, Group, GroupBy, Period, Report, Scored};
 
 /// Reads a period.
 pub(super) fn period(
@@ -36,12 +36,12 @@ pub(super) fn group_by(value: i32) -> Result<GroupBy, Invalid> {
     }
 }
 
-/// Reads the kind of a survey.
-pub(super) fn survey_kind(value: i32) -> Result<SurveyKind, Invalid> {
+/// Reads what is measured.
+pub(super) fn measure(value: i32) -> Result<Measure, Invalid> {
     match pb::SurveyKind::try_from(value) {
-        Ok(pb::SurveyKind::Nps) => Ok(SurveyKind::Nps),
-        Ok(pb::SurveyKind::Csat) => Ok(SurveyKind::Csat),
-        Ok(pb::SurveyKind::Ces) => Ok(SurveyKind::Ces),
+        Ok(pb::SurveyKind::Nps) => Ok(Measure::Nps),
+        Ok(pb::SurveyKind::Csat) => Ok(Measure::Csat),
+        Ok(pb::SurveyKind::Ces) => Ok(Measure::Ces),
         Ok(pb::SurveyKind::Unspecified) => Err(FieldError::new("kind", "is required").into()),
         Err(_) => Err(FieldError::new("kind", format!("{value} is unknown")).into()),
     }
@@ -70,7 +70,7 @@ impl From<Scored> for pb::Score {
             level: scored.interval.map(|interval| level(scored.delight, interval, scored.moments)),
             at_time: Some(proto_timestamp(scored.at)),
             moments: scored.moments,
-            formula_version: elate_delight::score::FORMULA_VERSION,
+            formula_version: scored.formula,
         }
     }
 }
@@ -132,13 +132,17 @@ impl From<Report> for pb::GetReportResponse {
     }
 }
 
-impl From<Feedback> for pb::GetFeedbackResponse {
-    fn from(feedback: Feedback) -> Self {
-        Self {
-            estimate: feedback.figure.map(estimate),
-            answers: feedback.answers,
-            promoters: feedback.promoters,
-            detractors: feedback.detractors,
-        }
+/// A figure with what it was counted from.
+pub(super) fn feedback(tally: &Tally, figure: Option<Figure>) -> pb::GetFeedbackResponse {
+    let (promoters, detractors) = match tally {
+        Tally::Nps(nps) => (nps.promoters, nps.detractors),
+        Tally::Csat(csat) => (csat.satisfied, 0),
+        Tally::Ces(_) => (0, 0),
+    };
+    pb::GetFeedbackResponse {
+        estimate: figure.map(estimate),
+        answers: tally.answers(),
+        promoters,
+        detractors,
     }
 }

@@ -2,8 +2,10 @@
 
 mod churn;
 mod convert;
+mod drivers;
 mod effect;
 mod feedback;
+mod formula;
 mod insight;
 
 use std::sync::Arc;
@@ -16,11 +18,14 @@ use elate_rpc::{Role, auth, identity, validate};
 use tonic::{Request, Response, Status};
 
 pub use churn::ChurnGrpc;
+pub use drivers::DriverGrpc;
 pub use effect::EffectGrpc;
 pub use feedback::FeedbackGrpc;
+pub use formula::FormulaGrpc;
 pub use insight::InsightGrpc;
 
 use crate::app::{App, Period};
+use crate::store::FeedbackSelection;
 
 /// The service as tonic calls it.
 #[derive(Debug, Clone)]
@@ -122,9 +127,15 @@ impl ScoringService for Grpc {
     ) -> Result<Response<pb::GetFeedbackResponse>, Status> {
         let workspace = reader(&request)?.clone();
         let request = request.into_inner();
-        let kind = convert::survey_kind(request.kind)?;
+        let measure = convert::measure(request.kind)?;
         let period: Period = convert::period(request.from_time, request.to_time)?;
-        let feedback = self.app.feedback(&workspace, kind, period, &request.survey).await?;
-        Ok(Response::new(feedback.into()))
+        let selection = FeedbackSelection {
+            from: Some(Timestamp(period.from_millis())),
+            to: Some(Timestamp(period.to_millis())),
+            survey: request.survey,
+            ..FeedbackSelection::default()
+        };
+        let (tally, figure) = self.app.feedback().figure(&workspace, measure, &selection).await?;
+        Ok(Response::new(convert::feedback(&tally, figure)))
     }
 }

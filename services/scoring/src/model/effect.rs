@@ -230,7 +230,7 @@ impl Look<'_> {
             return;
         }
         let until = self.now.plus_millis(design.observe_millis);
-        let delight = delight(state, &self.settings.params, self.now);
+        let delight = delight(state, self.params(state), self.now);
         let observed = Observed {
             design: design.id,
             held_out,
@@ -252,9 +252,14 @@ impl Look<'_> {
         }
     }
 
+    /// The constants of the formula that the customer is under.
+    fn params(&self, state: &CustomerState) -> &DelightParams {
+        &self.settings.formulas.get(state.formula).params
+    }
+
     /// The score moved: each observation that is under way counts it anew.
     fn felt(self, state: &mut CustomerState, effects: &mut Effects<Row>) {
-        let delight = delight(state, &self.settings.params, self.now);
+        let delight = delight(state, self.params(state), self.now);
         for (play, observed) in state.effects.iter_mut().filter(|(_, known)| known.until > self.now) {
             let change = observed.feel(delight);
             self.row(play, observed, change, effects);
@@ -264,7 +269,7 @@ impl Look<'_> {
     /// The observation of a play is over: delight counts as it stands now.
     pub fn over(self, state: &mut CustomerState, key: &str, effects: &mut Effects<Row>) {
         let Some(play) = key.strip_prefix(TIMER) else { return };
-        let delight = delight(state, &self.settings.params, self.now);
+        let delight = delight(state, self.params(state), self.now);
         if let Some(observed) = state.effects.get_mut(play) {
             let change = observed.feel(delight);
             self.row(play, observed, change, effects);

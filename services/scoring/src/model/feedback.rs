@@ -4,7 +4,7 @@
 //! notifications (`elate.survey.asked`), or by a track event `Survey Asked` with `submission_id` and `survey` where the
 //! survey lives in another system.
 
-use elate_domain::system::SurveyAsked;
+use elate_domain::system::{FeedbackScored, SurveyAsked};
 use elate_domain::{CustomerId, Event, EventType, Timestamp, WorkspaceId};
 use elate_feedback::record::{self, Feedback, Value};
 use elate_feedback::sentiment::{Analyser, NotScored, Sentiment};
@@ -15,6 +15,9 @@ pub const ASKED: &str = "Survey Asked";
 
 /// What scores comments where no other scorer is configured.
 pub const LEXICON: &str = "lexicon";
+
+/// Why a comment has no score that a model has read.
+pub const UNSURE: &str = "unsure";
 
 /// The longest id of a question that is kept, in characters.
 const MAX_ID_CHARS: usize = 256;
@@ -47,7 +50,17 @@ pub struct AskedRow {
     pub asked_at: Timestamp,
 }
 
-/// Reads the answers of an event, and scores its comment. `None` where the event says something that can't be taken.
+/// What a model has read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScoredRow {
+    /// Workspace.
+    pub workspace: WorkspaceId,
+    /// What it said.
+    pub scored: FeedbackScored,
+}
+
+/// Reads the answers of an event, and scores its comment; none of an event that is no answer. `None` where it is one that
+/// can't be taken.
 pub fn answers(event: &Event, customer: CustomerId) -> Option<Vec<FeedbackRow>> {
     let records = record::from_event(event).ok()?;
     let row = |record: Feedback| FeedbackRow {

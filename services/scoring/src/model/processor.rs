@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use elate_consumer::{Effects, Input, Merged, Processor, StepError};
-use elate_delight::{Applied, Moment};
+use elate_delight::{Applied, DelightParams, Moment};
 use elate_domain::system::{
     self, CaseChanged, DefinitionsPublished, MomentJudged, PromiseChanged, ScoreCrossed, name,
 };
 use elate_domain::{CaseState, CustomerId, Event, Outcome, Record, Timestamp, Truth, WorkspaceId};
 use serde::de::DeserializeOwned;
 
-use super::rows::{AnswerRow, CaseRow, MomentRow, PromiseRow, Row, ScoreRow};
+use super::formula::FormulasRow;
+use super::rows::{CaseRow, MomentRow, PromiseRow, Row, ScoreRow};
 use super::segments::{self, Segment};
 use super::state::{Counted, CustomerState, MAX_REVISABLE, PartitionState, Settings};
 use super::sums::{Counts, Link, MAX_ORDINAL, SumsRow, Wow, micro};
-use super::{answers, crossing, effect, feedback, purchases};
+use super::{crossing, effect, feedback, formula, purchases};
 
 const DAY_MILLIS: i64 = 86_400_000;
 /// The span within which wows of a customer are numbered.
@@ -49,7 +50,13 @@ impl Processor for Scoring {
         if event.name.as_ref() == name::DEFINITIONS_PUBLISHED {
             let published: DefinitionsPublished = payload(event)?;
             partition.publish(&event.workspace, &published);
-            effect::published(&event.workspace, &partition.settings(&event.workspace), effects);
+            let settings = partition.settings(&event.workspace);
+            effect::published(&event.workspace, &settings, effects);
+            effects.row(Row::Formulas(Box::new(FormulasRow {
+                workspace: event.workspace.clone(),
+                definitions_version: settings.definitions_version,
+                formulas: settings.formulas.clone(),
+            })));
         }
         Ok(())
     }
@@ -67,6 +74,9 @@ impl Processor for Scoring {
             settings: partition.settings(input.workspace()),
             now: input.now(),
         };
+        if formula::adopt(state, &step.settings.formulas) {
+            step.under_another_formula(state, effects);
+        }
         match input {
             Input::Timer { key, .. } if effect::is_timer(key) => step.look().over(state, key, effects),
             Input::Timer { .. } => step.fade(state, effects),
@@ -86,11 +96,11 @@ impl Processor for Scoring {
         effects: &mut Effects<Row>,
     ) -> Result<(), StepError> {
         let settings = partition.settings(&loser.workspace);
-        let before = survivor.delight.delight(&settings.params, loser.now);
         let mut lost = loser.state;
-        if survivor.delight.merge(&settings.params, std::mem::take(&mut lost.delight))
-            == Applied::NeedsRebuild
-        {
+        formula::align(survivor, &mut lost, &settings.formulas);
+        let params = settings.formulas.get(survivor.formula).params;
+        let before = survivor.delight.delight(&params, loser.now);
+        if survivor.delight.merge(&params, std::mem::take(&mut lost.delight)) == Applied::NeedsRebuild {
             survivor.approximate = true;
         }
         let observed = std::mem::take(&mut lost.effects);
@@ -124,20 +134,25 @@ impl Step<'_> {
             if let Some(purchases) = &self.settings.purchases {
                 purchases::learn(&mut state.purchases, purchases, event);
             }
-            if answers::is_answer(event) {
-                self.answer(event, effects);
-            }
+            self.answer(event, effects);
             effects.rows.extend(feedback::asked(event, self.customer).map(Row::Asked));
             return Ok(());
         }
         match event.name.as_ref() {
             name::MOMENT_JUDGED => self.moment(state, record, payload(event)?, effects),
+            name::SCORE_REBUILT if formula::rebuilt(state, &self.settings.formulas, payload(event)?) => {
+                self.under_another_formula(state, effects);
+            }
             name::CASE_CHANGED => {
                 self.case(state, event, payload(event)?, effects);
             }
             name::SURVEY_ASKED => {
                 let asked = feedback::handed_over(event, self.customer, payload(event)?);
                 effects.rows.extend(asked.map(Row::Asked));
+            }
+            name::FEEDBACK_SCORED => {
+                let (workspace, scored) = (self.workspace.clone(), payload(event)?);
+                effects.row(Row::Scored(Box::new(feedback::ScoredRow { workspace, scored })));
             }
             name::PROMISE_CHANGED => {
                 let promise: PromiseChanged = payload(event)?;
@@ -153,6 +168,19 @@ impl Step<'_> {
     fn look(&self) -> effect::Look<'_> {
         let Self { workspace, customer, settings, now } = self;
         effect::Look { workspace, customer: *customer, settings, now: *now }
+    }
+
+    /// The constants of the formula that the customer is under.
+    fn params(&self, state: &CustomerState) -> &DelightParams {
+        &self.settings.formulas.get(state.formula).params
+    }
+
+    /// The customer has come under another formula: readers see the score anew, and decay crosses lines at other times.
+    fn under_another_formula(&self, state: &CustomerState, effects: &mut Effects<Row>) {
+        if state.delight.count() > 0 {
+            self.score_row(state, effects);
+            self.arm(state, state.delight.delight(self.params(state), self.now), effects);
+        }
     }
 
     /// Counts the customer as active, once a day of log time.
@@ -190,12 +218,13 @@ impl Step<'_> {
         if state.delight.count() == 0 {
             return;
         }
-        let level = state.delight.level(&self.settings.params);
+        let level = state.delight.level(self.params(state));
         effects.row(Row::Score(ScoreRow {
             workspace: self.workspace.clone(),
             customer: self.customer,
+            formula: state.formula,
             level,
-            delight: level.delight(&self.settings.params, level.at),
+            delight: level.delight(self.params(state), level.at),
             moments: state.delight.count(),
             last_wow: state.wows.last().copied(),
             segments: self.segments(state),
@@ -203,24 +232,10 @@ impl Step<'_> {
     }
 
     fn answer(&self, event: &Event, effects: &mut Effects<Row>) {
-        let rows = feedback::answers(event, self.customer);
-        let answer = answers::read(event);
-        if rows.is_none() && answer.is_none() {
-            crate::metrics::ANSWERS_UNREADABLE.counter(crate::metrics::NO_LABELS).increment(1);
+        match feedback::answers(event, self.customer) {
+            Some(rows) => effects.rows.extend(rows.into_iter().map(|row| Row::Feedback(Box::new(row)))),
+            None => crate::metrics::ANSWERS_UNREADABLE.counter(crate::metrics::NO_LABELS).increment(1),
         }
-        for row in rows.unwrap_or_default() {
-            effects.row(Row::Feedback(Box::new(row)));
-        }
-        let Some(answer) = answer else { return };
-        let submission =
-            answer.submission_id.clone().unwrap_or_else(|| format!("{}:{}", event.source, event.message_id));
-        effects.row(Row::Answer(AnswerRow {
-            workspace: self.workspace.clone(),
-            customer: self.customer,
-            submission,
-            occurred_at: event.occurred_at,
-            answer,
-        }));
     }
 
     fn moment(
@@ -230,7 +245,7 @@ impl Step<'_> {
         judged: MomentJudged,
         effects: &mut Effects<Row>,
     ) {
-        let before = state.delight.delight(&self.settings.params, self.now);
+        let before = state.delight.delight(self.params(state), self.now);
         let moment = Moment {
             id: judged.moment_id.clone(),
             // What is judged to lie ahead of log time counts from now.
@@ -239,7 +254,8 @@ impl Step<'_> {
             gap: judged.gap,
             weight: judged.weight,
         };
-        let applied = state.delight.apply(&self.settings.params, moment, judged.revision);
+        let params = &self.settings.formulas.get(state.formula).params;
+        let applied = state.delight.apply(params, moment, judged.revision);
         if applied == Applied::NeedsRebuild {
             state.approximate = true;
             crate::metrics::SCORES_APPROXIMATE.counter(crate::metrics::NO_LABELS).increment(1);
@@ -272,7 +288,7 @@ impl Step<'_> {
             state.wows.remove(0);
         }
         let ordinal = i64::try_from((place + 1).min(MAX_ORDINAL)).unwrap_or(1);
-        let after = state.delight.delight(&self.settings.params, self.now);
+        let after = state.delight.delight(self.params(state), self.now);
         Some(Wow { ordinal, rise: micro(after - before) })
     }
 
@@ -320,14 +336,14 @@ impl Step<'_> {
         moment_id: Option<String>,
         effects: &mut Effects<Row>,
     ) {
-        let after = state.delight.delight(&self.settings.params, self.now);
+        let after = state.delight.delight(self.params(state), self.now);
         self.crossings(state, before, after, moment_id.as_ref(), effects);
         self.arm(state, after, effects);
     }
 
     /// Decay alone has taken the score across a threshold.
     fn fade(&self, state: &mut CustomerState, effects: &mut Effects<Row>) {
-        let params = &self.settings.params;
+        let params = self.params(state);
         let before = state.delight.delight(params, self.now.plus_millis(-1));
         let after = state.delight.delight(params, self.now);
         self.crossings(state, before, after, None, effects);
@@ -356,7 +372,7 @@ impl Step<'_> {
 
     fn arm(&self, state: &CustomerState, score: f64, effects: &mut Effects<Row>) {
         let lines = crossing::lines(state, &self.settings.thresholds, score);
-        let next = state.delight.next_crossing(&self.settings.params, self.now, &lines);
+        let next = state.delight.next_crossing(self.params(state), self.now, &lines);
         match next {
             Some(crossing) => effects.set_timer(CROSSING_TIMER, crossing.at),
             None => effects.cancel_timer(CROSSING_TIMER),

@@ -5,9 +5,9 @@ use elate_delight::score::Level;
 use elate_domain::system::{CaseChanged, MomentJudged, PromiseChanged};
 use elate_domain::{CustomerId, Timestamp, WorkspaceId};
 
-use super::answers::Answer;
 use super::effect::{DesignRow, EffectRow};
-use super::feedback::{AskedRow, FeedbackRow};
+use super::feedback::{AskedRow, FeedbackRow, ScoredRow};
+use super::formula::FormulasRow;
 use super::segments::Segment;
 use super::sums::SumsRow;
 
@@ -35,16 +35,18 @@ pub enum Row {
     Promise(Box<PromiseRow>),
     /// The present state of a recovery case.
     Case(Box<CaseRow>),
-    /// A survey answer.
-    Answer(AnswerRow),
     /// An answer or a comment, with all that came with it.
     Feedback(Box<FeedbackRow>),
     /// A customer was asked.
     Asked(AskedRow),
+    /// A model has read a comment.
+    Scored(Box<ScoredRow>),
     /// A change of what one side of a play comes to.
     Effect(EffectRow),
     /// How a play is observed from here on.
     Design(DesignRow),
+    /// The formulas from here on.
+    Formulas(Box<FormulasRow>),
     /// Everything of the loser belongs to the survivor from here on.
     Reassign {
         /// Workspace.
@@ -78,6 +80,8 @@ pub struct ScoreRow {
     pub workspace: WorkspaceId,
     /// Customer.
     pub customer: CustomerId,
+    /// The formula that the score is under: its key.
+    pub formula: i64,
     /// The sums as of the newest moment.
     pub level: Level,
     /// Delight as of the newest moment.
@@ -114,19 +118,4 @@ pub struct CaseRow {
     pub changed_at: Timestamp,
     /// The change.
     pub case: CaseChanged,
-}
-
-/// A survey answer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AnswerRow {
-    /// Workspace.
-    pub workspace: WorkspaceId,
-    /// Customer.
-    pub customer: CustomerId,
-    /// Idempotency: the submission, or the message that brought it.
-    pub submission: String,
-    /// When it was given.
-    pub occurred_at: Timestamp,
-    /// The answer.
-    pub answer: Answer,
 }

@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use elate_delight::DelightState;
 use elate_delight::churn::History;
 use elate_delight::score::Direction;
-use elate_delight::{DelightParams, DelightState};
 use elate_domain::system::{DefinitionsPublished, MomentJudged};
 use elate_domain::{Outcome, Timestamp, Truth, WorkspaceId};
 use elate_manifest::spec;
 use serde::{Deserialize, Serialize};
 
 use super::effect::{self, Design, Observed};
+use super::formula::Formulas;
 use super::segments::Segment;
 use super::sums::{Counts, Link, MAX_ORDINAL};
 
@@ -24,6 +25,9 @@ pub struct CustomerState {
     /// The score.
     #[serde(default)]
     pub delight: DelightState,
+    /// The formula that it is under: its key.
+    #[serde(default, skip_serializing_if = "is_built_in")]
+    pub formula: i64,
     /// Provisional moments, and what the daily sums counted for them.
     #[serde(default)]
     pub revisable: BTreeMap<String, Counted>,
@@ -52,6 +56,11 @@ pub struct CustomerState {
     /// The first judged moment: from here on is watched who stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<FirstMoment>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_built_in(formula: &i64) -> bool {
+    *formula == super::formula::BUILT_IN
 }
 
 impl CustomerState {
@@ -143,8 +152,8 @@ pub struct PartitionState {
 pub struct Settings {
     /// Version of the definitions that they come from.
     pub definitions_version: u64,
-    /// The formula's constants.
-    pub params: DelightParams,
+    /// The formula in force, those beside it, and those before it.
+    pub formulas: Formulas,
     /// Where a crossing is an event; nowhere, as long as the workspace has no Score manifest.
     pub thresholds: Vec<Threshold>,
     /// Traits that tell customers apart.
@@ -187,20 +196,21 @@ impl PartitionState {
 
     /// Takes over what a publication says about scores.
     pub fn publish(&mut self, workspace: &WorkspaceId, published: &DefinitionsPublished) {
-        let settings = Settings::of(published);
+        let settings = Settings::of(published, &self.settings(workspace).formulas);
         self.settings.insert(workspace.clone(), Arc::new(settings));
     }
 }
 
 impl Settings {
-    /// Reads the Score manifest of a publication. Publication has validated it: one that can't be read is of a later
-    /// version, and leaves the defaults.
-    pub fn of(published: &DefinitionsPublished) -> Self {
+    /// Reads the Score manifest of a publication, after the formulas that were there before. Publication has validated it:
+    /// one that can't be read is of a later version, and leaves the defaults.
+    pub fn of(published: &DefinitionsPublished, before: &Formulas) -> Self {
         let mut settings = Self { definitions_version: published.version, ..Self::default() };
         settings.effects = effect::designs(published);
         let is_score = |m: &&serde_json::Value| m.get("kind").and_then(|k| k.as_str()) == Some("Score");
         let spec = published.manifests.iter().find(is_score).and_then(|m| m.get("spec"));
-        let Some(Ok(score)) = spec.map(spec::Score::deserialize) else { return settings };
+        let score = spec.and_then(|spec| spec::Score::deserialize(spec).ok()).unwrap_or_default();
+        settings.formulas = Formulas::of(published, score.formula, before);
         settings.thresholds = score.thresholds.iter().map(threshold).collect();
         settings.segments = score.segments;
         settings.purchases = score.purchases;

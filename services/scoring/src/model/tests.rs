@@ -9,6 +9,7 @@ use elate_domain::{
     CustomerId, Event, EventType, Offset, Outcome, Partition, RawJson, Record, SourceId, Stage, Timestamp,
     Truth, WorkspaceId,
 };
+use elate_feedback::record::{Scale, Value};
 
 use super::processor::Scoring;
 use super::rows::Row;
@@ -183,16 +184,18 @@ fn answers_are_read_from_the_timeline_and_refused_off_their_scale() {
         let properties = RawJson::from_trusted(json.to_owned().into_bytes());
         let effects = run(&mut state, 1, event(EventType::Track, "Survey Answered", DAY, properties));
         effects.rows.into_iter().find_map(|row| match row {
-            Row::Answer(row) => Some((row.answer.score, row.submission)),
+            Row::Feedback(row) => Some((row.record.value, row.record.submission_id)),
             _ => None,
         })
     };
-    let fallback = format!("site:Survey Answered-{DAY}");
-    assert_eq!(answers(r#"{"kind":"nps","score":9}"#), Some((9.0, fallback.clone())));
-    assert_eq!(answers(r#"{"kind":"csat","score":"4"}"#), Some((4.0, fallback)));
+    let fallback = format!("Survey Answered-{DAY}");
+    assert_eq!(answers(r#"{"kind":"nps","score":9}"#), Some((Value::Nps(9), fallback.clone())));
+    let satisfied = Value::Csat { score: 4, scale: Scale::FIVE };
+    assert_eq!(answers(r#"{"kind":"csat","score":"4"}"#), Some((satisfied, fallback)));
     assert_eq!(answers(r#"{"kind":"nps","score":11}"#), None);
     assert_eq!(answers(r#"{"score":9}"#), None);
-    assert_eq!(answers(r#"{"kind":"ces","score":7,"submission_id":"s-1"}"#), Some((7.0, "s-1".to_owned())));
+    let named = answers(r#"{"kind":"ces","score":7,"submission_id":"s-1"}"#);
+    assert_eq!(named, Some((Value::Ces(7), "s-1".to_owned())));
 }
 
 #[test]

@@ -17,6 +17,8 @@ const DAY_MILLIS: i64 = 86_400_000;
 pub struct Standing {
     /// The customer.
     pub customer: CustomerId,
+    /// The formula that the score is under: its key.
+    pub formula: i64,
     /// The sums of the score.
     pub level: Level,
     /// When the newest wow was.
@@ -78,14 +80,15 @@ impl Store {
         after: CustomerId,
         limit: u64,
     ) -> Result<Vec<Standing>, Error> {
-        let sql =
-            "SELECT customer, as_of, numerator, mass, weight, weight_squared, last_wow, segments FROM score
+        let sql = "SELECT customer, as_of, numerator, mass, weight, weight_squared, last_wow, segments,
+                formula FROM score
             WHERE workspace = $1 AND customer > $2 ORDER BY customer LIMIT $3";
         let values = [workspace.as_str().into(), after.0.into(), limit.cast_signed().into()];
         let standing = |row: &Row| {
             let last_wow: Option<i64> = row.try_get("", "last_wow")?;
             Ok(Standing {
                 customer: CustomerId(row.try_get("", "customer")?),
+                formula: row.try_get("", "formula")?,
                 level: level(row)?,
                 last_wow: last_wow.map(Timestamp),
                 segments: from_text(&row.try_get::<String>("", "segments")?),

@@ -90,7 +90,8 @@ impl Store {
         workspace: &WorkspaceId,
         customers: &[CustomerId],
     ) -> Result<Vec<ScoreEntry>, Error> {
-        let sql = "SELECT s.customer, s.as_of, s.numerator, s.mass, s.weight, s.weight_squared, s.delight, s.moments
+        let sql = "SELECT s.customer, s.as_of, s.numerator, s.mass, s.weight, s.weight_squared, s.delight, s.moments,
+                s.formula
             FROM v CROSS JOIN score s WHERE s.workspace = v.workspace AND s.customer = v.customer";
         let rows = Rows::new()
             .text("workspace", customers.iter().map(|_| workspace.as_str().to_owned()))

@@ -13,6 +13,9 @@ impl MigratorTrait for Migrator {
         all.push(Box::new(super::rollup_migration::Rollups));
         all.push(Box::new(super::feedback::migration::Feedback));
         all.push(Box::new(super::effect::Effects));
+        all.push(Box::new(super::formula::Tables));
+        all.push(Box::new(super::feedback::migration::OneTable));
+        all.push(Box::new(super::feedback::migration::Model));
         all
     }
 }

@@ -2,13 +2,10 @@
 
 use elate_delight::Moment;
 use elate_delight::score::Level;
-use elate_delight::survey::Nps;
 use elate_domain::{CustomerId, Timestamp, WorkspaceId};
 use elate_storage::{Error, Row, query_all};
 
 use super::Store;
-use crate::app::Period;
-use crate::model::answers::SurveyKind;
 
 /// A judgement as it was known at some time.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,21 +27,14 @@ pub struct StoredMoment {
 pub struct ScoreEntry {
     /// The customer.
     pub customer: CustomerId,
+    /// The formula that it is under: its key.
+    pub formula: i64,
     /// The sums.
     pub level: Level,
     /// Delight as of `level.at`.
     pub delight: f64,
     /// Moments that it rests on.
     pub moments: u64,
-}
-
-/// Survey answers over a period.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct AnswerCounts {
-    /// By promoters and detractors, for NPS.
-    pub nps: Nps,
-    /// As numbers.
-    pub scores: Vec<f64>,
 }
 
 impl Store {
@@ -77,8 +67,8 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<ScoreEntry>, Error> {
         let (from, customer) = after.unwrap_or((-1.0, CustomerId::NONE));
-        let sql =
-            "SELECT customer, as_of, numerator, mass, weight, weight_squared, delight, moments FROM score
+        let sql = "SELECT customer, as_of, numerator, mass, weight, weight_squared, delight, moments,
+                formula FROM score
             WHERE workspace = $1 AND delight <= $2 AND (delight > $3 OR (delight = $3 AND customer > $4))
             ORDER BY delight, customer LIMIT $5";
         let values = [
@@ -89,32 +79,6 @@ impl Store {
             limit.cast_signed().into(),
         ];
         query_all(self.database.read(), sql, values).await?.iter().map(score_entry).collect()
-    }
-
-    /// Answers of a kind in a period, of one survey or of all.
-    pub async fn answers(
-        &self,
-        workspace: &WorkspaceId,
-        kind: SurveyKind,
-        period: Period,
-        survey: &str,
-    ) -> Result<AnswerCounts, Error> {
-        let sql = "SELECT score FROM answer WHERE workspace = $1 AND kind = $2 AND occurred_at >= $3
-            AND occurred_at < $4 AND ($5 = '' OR survey = $5)";
-        let values = [
-            workspace.as_str().into(),
-            kind.as_str().into(),
-            period.from.0.into(),
-            period.to.0.into(),
-            survey.into(),
-        ];
-        let mut counts = AnswerCounts::default();
-        for row in query_all(self.database.read(), sql, values).await? {
-            let score: f64 = row.try_get("", "score")?;
-            counts.nps.add(score);
-            counts.scores.push(score);
-        }
-        Ok(counts)
     }
 }
 
@@ -148,6 +112,7 @@ pub(super) fn level(row: &Row) -> Result<Level, Error> {
 pub(super) fn score_entry(row: &Row) -> Result<ScoreEntry, Error> {
     Ok(ScoreEntry {
         customer: CustomerId(row.try_get("", "customer")?),
+        formula: row.try_get("", "formula")?,
         level: level(row)?,
         delight: row.try_get("", "delight")?,
         moments: row.try_get::<i64>("", "moments")?.cast_unsigned(),

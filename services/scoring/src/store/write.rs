@@ -10,8 +10,9 @@ use elate_storage::{Error, Transaction, execute};
 use super::Store;
 use super::effect::Batch as EffectBatch;
 use super::feedback::Batch as FeedbackBatch;
+use super::formula::Batch as FormulaBatch;
 use super::rollup::{self, Sums};
-use crate::model::rows::{AnswerRow, CaseRow, MomentRow, Row, ScoreRow};
+use crate::model::rows::{CaseRow, MomentRow, Row, ScoreRow};
 use crate::model::segments::to_text;
 
 /// The rows of a batch by table. Of several rows under one key the last counts; sums are added up.
@@ -21,9 +22,9 @@ struct Batch {
     scores: BTreeMap<(WorkspaceId, CustomerId), ScoreRow>,
     sums: Sums,
     cases: BTreeMap<(WorkspaceId, String), CaseRow>,
-    answers: BTreeMap<(WorkspaceId, String), AnswerRow>,
     feedback: FeedbackBatch,
     effects: EffectBatch,
+    formulas: FormulaBatch,
 }
 
 #[async_trait::async_trait]
@@ -49,7 +50,9 @@ impl ProcessorStore<Row> for Store {
         customer: CustomerId,
     ) -> Result<u64, Error> {
         let mut purged = 0;
-        for table in ["moment", "score", "recovery_case", "answer", "feedback", "survey_asked", "at_risk"] {
+        for table in
+            ["moment", "score", "recovery_case", "feedback", "survey_asked", "at_risk", "formula_score"]
+        {
             let sql = format!("DELETE FROM {table} WHERE workspace = $1 AND customer = $2");
             purged += execute(tx, &sql, [workspace.as_str().into(), customer.0.into()]).await?;
         }
@@ -65,11 +68,11 @@ async fn reassign(
     survivor: CustomerId,
 ) -> Result<(), Error> {
     let values = || [workspace.as_str().into(), loser.0.into(), survivor.0.into()];
-    for table in ["moment", "recovery_case", "answer", "feedback", "survey_asked"] {
+    for table in ["moment", "recovery_case", "feedback", "survey_asked"] {
         let sql = format!("UPDATE {table} SET customer = $3 WHERE workspace = $1 AND customer = $2");
         execute(tx, &sql, values()).await?;
     }
-    for table in ["score", "at_risk"] {
+    for table in ["score", "at_risk", "formula_score"] {
         let sql = format!("DELETE FROM {table} WHERE workspace = $1 AND customer = $2");
         execute(tx, &sql, [workspace.as_str().into(), loser.0.into()]).await?;
     }
@@ -95,13 +98,12 @@ impl Batch {
             Row::Case(row) => {
                 self.cases.insert((row.workspace.clone(), row.case.case_id.clone()), *row);
             }
-            Row::Answer(row) => {
-                self.answers.insert((row.workspace.clone(), row.submission.clone()), row);
-            }
             Row::Feedback(row) => self.feedback.answer(*row),
             Row::Asked(row) => self.feedback.asked(row),
+            Row::Scored(row) => self.feedback.scored(*row),
             Row::Effect(row) => self.effects.effect(row),
             Row::Design(row) => self.effects.design(row),
+            Row::Formulas(row) => self.formulas.add(*row),
             Row::Reassign { .. } => {}
         }
     }
@@ -111,8 +113,8 @@ impl Batch {
         write_scores(tx, self.scores.into_values().collect()).await?;
         self.sums.write(tx).await?;
         rollup::write_cases(tx, self.cases.into_values().collect()).await?;
-        write_answers(tx, self.answers.into_values().collect()).await?;
         self.effects.write(tx).await?;
+        self.formulas.write(tx).await?;
         self.feedback.write(tx).await
     }
 }
@@ -142,7 +144,7 @@ async fn write_scores(tx: &Transaction, rows: Vec<ScoreRow>) -> Result<(), Error
     let newest = "(workspace, customer) DO UPDATE SET as_of = excluded.as_of, numerator = excluded.numerator,
         mass = excluded.mass, weight = excluded.weight, weight_squared = excluded.weight_squared,
         delight = excluded.delight, moments = excluded.moments, last_wow = excluded.last_wow,
-        segments = excluded.segments";
+        segments = excluded.segments, formula = excluded.formula";
     Rows::new()
         .text("workspace", rows.iter().map(|r| r.workspace.as_str().to_owned()))
         .uuid("customer", rows.iter().map(|r| r.customer.0))
@@ -155,22 +157,8 @@ async fn write_scores(tx: &Transaction, rows: Vec<ScoreRow>) -> Result<(), Error
         .i64("moments", rows.iter().map(|r| r.moments.cast_signed()))
         .i64_opt("last_wow", rows.iter().map(|r| r.last_wow.map(|at| at.0)))
         .text("segments", rows.iter().map(|r| to_text(&r.segments)))
+        .i64("formula", rows.iter().map(|r| r.formula))
         .insert(tx, "score", Conflict::Do(newest))
-        .await
-        .map(|_| ())
-}
-
-async fn write_answers(tx: &Transaction, rows: Vec<AnswerRow>) -> Result<(), Error> {
-    Rows::new()
-        .text("workspace", rows.iter().map(|r| r.workspace.as_str().to_owned()))
-        .text("submission", rows.iter().map(|r| r.submission.clone()))
-        .uuid("customer", rows.iter().map(|r| r.customer.0))
-        .text("kind", rows.iter().map(|r| r.answer.kind.as_str().to_owned()))
-        .text("survey", rows.iter().map(|r| r.answer.survey.clone()))
-        .text("touchpoint", rows.iter().map(|r| r.answer.touchpoint.clone()))
-        .f64("score", rows.iter().map(|r| r.answer.score))
-        .i64("occurred_at", rows.iter().map(|r| r.occurred_at.0))
-        .insert(tx, "answer", Conflict::Ignore)
         .await
         .map(|_| ())
 }

@@ -2,16 +2,13 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod events;
+
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use elate_consumer::{Effects, Input, Processor, ProcessorStore};
-use elate_delight::DelightParams;
-use elate_domain::system::{DefinitionsPublished, MomentJudged};
-use elate_domain::{
-    CustomerId, Event, EventType, Offset, Outcome, Partition, RawJson, Record, SourceId, Stage, Timestamp,
-    Truth, WorkspaceId,
-};
+use elate_domain::system::DefinitionsPublished;
+use elate_domain::{CustomerId, Event, EventType, Offset, Partition, RawJson, Record, WorkspaceId};
 use elate_scoring::app::App;
 use elate_scoring::model::Scoring;
 use elate_scoring::model::rows::Row;
@@ -19,7 +16,8 @@ use elate_scoring::model::state::{CustomerState, PartitionState};
 use elate_scoring::store::{Migrator, Store};
 use elate_storage::{Database, Dsn, Options};
 
-pub(crate) const DAY: i64 = 86_400_000;
+#[allow(unused_imports, reason = "each test file uses a part of it")]
+pub(crate) use events::{DAY, judged};
 
 pub(crate) struct Shop {
     pub(crate) database: Database,
@@ -42,7 +40,7 @@ impl Shop {
         database.migrate::<Migrator>().await.unwrap();
         let store = Store::new(database.clone());
         Self {
-            app: App::new(store.clone(), DelightParams::default()),
+            app: App::new(store.clone()),
             store,
             database,
             workspace: WorkspaceId::try_new(workspace).unwrap(),
@@ -63,50 +61,19 @@ impl Shop {
     }
 
     pub(crate) async fn identify(&mut self, number: usize, at: i64, traits: &serde_json::Value) {
-        let mut event = self.event(EventType::Identify, "", at, RawJson::default(), number);
+        let mut event =
+            events::event(&self.workspace, customer(number), EventType::Identify, "", at, RawJson::default());
         event.traits = RawJson::of(traits);
         self.run(event).await;
     }
 
     pub(crate) async fn take(&mut self, event_type: EventType, name: &str, at: i64, properties: RawJson) {
-        let customer = self.customer;
-        let mut event = self.event(event_type, name, at, properties, 0);
-        event.customer = customer;
+        let event = events::event(&self.workspace, self.customer, event_type, name, at, properties);
         self.run(event).await;
     }
 
-    fn event(
-        &mut self,
-        event_type: EventType,
-        name: &str,
-        at: i64,
-        properties: RawJson,
-        number: usize,
-    ) -> Event {
-        self.offset += 1;
-        Event {
-            workspace: self.workspace.clone(),
-            customer: customer(number),
-            source: SourceId::try_new("site").unwrap(),
-            message_id: format!("m-{}", self.offset),
-            event_type,
-            name: Arc::from(name),
-            user_id: None,
-            anonymous_id: None,
-            occurred_at: Timestamp(at),
-            properties,
-            traits: RawJson::default(),
-            context: RawJson::default(),
-            caused_by: None,
-            producer: None,
-            historical: false,
-            clamped: false,
-            conflicting: false,
-            trace_parent: None,
-        }
-    }
-
     async fn run(&mut self, event: Event) {
+        self.offset += 1;
         let received_at = event.occurred_at;
         let record =
             Record { partition: Partition(0), offset: Offset(self.offset), received_at, event: None };
@@ -132,40 +99,6 @@ impl Shop {
 
 pub(crate) fn customer(number: usize) -> CustomerId {
     CustomerId(uuid::Uuid::from_u128((number as u128 + 1) << 32 | 9))
-}
-
-/// A moment on the journey `gift-order`.
-pub(crate) fn judged(id: &str, touchpoint: &str, at: i64, gap: f64) -> MomentJudged {
-    let outcome = match gap {
-        g if g >= 1.0 => Outcome::Magical,
-        g if g <= -1.0 => Outcome::Miserable,
-        _ => Outcome::Neutral,
-    };
-    MomentJudged {
-        moment_id: id.to_owned(),
-        revision: 0,
-        moment: touchpoint.to_owned(),
-        definitions_version: 1,
-        truth: Truth::Smot,
-        journey: "gift-order".to_owned(),
-        stage: Stage::Use,
-        touchpoint: touchpoint.to_owned(),
-        product: format!("{touchpoint}-product"),
-        channel: String::new(),
-        key: String::new(),
-        occurred_at: Timestamp(at),
-        experienced: 0.0,
-        expected: None,
-        expectation: None,
-        unit: "number".to_owned(),
-        tolerance: 1.0,
-        gap,
-        outcome,
-        weight: 1.0,
-        provisional: false,
-        promise_id: None,
-        because: Vec::new(),
-    }
 }
 
 /// Definitions with a segment by plan, and with purchases.

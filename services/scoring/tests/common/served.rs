@@ -2,19 +2,23 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod events;
+
 use std::sync::Arc;
 
-use elate_consumer::Consumer;
 use elate_consumer::memory::MemoryLog;
-use elate_delight::DelightParams;
-use elate_domain::system::{MomentJudged, name};
-use elate_domain::{
-    Clock, CustomerId, Event, EventType, ManualClock, Outcome, RawJson, SourceId, Stage, Timestamp, Truth,
-    WorkspaceId,
-};
+use elate_consumer::{Consumer, Lane, Ownership};
+use elate_domain::system::{DefinitionsPublished, MomentJudged, name};
+use elate_domain::{Clock, CustomerId, Event, EventType, ManualClock, RawJson, Timestamp, WorkspaceId};
 use elate_proto::common::v1::{CustomerRef, customer_ref};
 use elate_proto::scoring::v1::churn_service_client::ChurnServiceClient;
 use elate_proto::scoring::v1::churn_service_server::ChurnServiceServer;
+use elate_proto::scoring::v1::driver_service_client::DriverServiceClient;
+use elate_proto::scoring::v1::driver_service_server::DriverServiceServer;
+use elate_proto::scoring::v1::effect_service_client::EffectServiceClient;
+use elate_proto::scoring::v1::effect_service_server::EffectServiceServer;
+use elate_proto::scoring::v1::formula_service_client::FormulaServiceClient;
+use elate_proto::scoring::v1::formula_service_server::FormulaServiceServer;
 use elate_proto::scoring::v1::insight_service_client::InsightServiceClient;
 use elate_proto::scoring::v1::insight_service_server::InsightServiceServer;
 use elate_proto::scoring::v1::scoring_service_client::ScoringServiceClient;
@@ -25,7 +29,9 @@ use elate_rpc::memory::{NamedKeys, People};
 use elate_rpc::validate::proto_timestamp;
 use elate_rpc::{Channel, GrpcService, Secret, Stack, client};
 use elate_scoring::app::App;
-use elate_scoring::grpc::{ChurnGrpc, Grpc, InsightGrpc};
+use elate_scoring::app::effect::EffectApp;
+use elate_scoring::app::formula::{FORMULA_LANE, FormulaKeeper};
+use elate_scoring::grpc::{ChurnGrpc, DriverGrpc, EffectGrpc, FormulaGrpc, Grpc, InsightGrpc};
 use elate_scoring::model::Scoring;
 use elate_scoring::store::{Migrator, Store};
 use elate_storage::{Database, Dsn, Options};
@@ -35,7 +41,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::service::Routes;
 
-pub(crate) const DAY: i64 = 86_400_000;
+pub(crate) use events::DAY;
 
 pub(crate) type Client = ScoringServiceClient<Channel>;
 
@@ -47,6 +53,11 @@ pub(crate) struct Shop {
     service: GrpcService,
     stop: CancellationToken,
     tasks: JoinSet<Result<(), elate_consumer::Error>>,
+    pub(crate) database: Database,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<ManualClock>,
+    lane: Lane,
+    ownership: Ownership,
     _folder: tempfile::TempDir,
 }
 
@@ -57,32 +68,56 @@ impl Shop {
 
     /// The log's time, and the clock's.
     pub(crate) async fn at(dsn: Option<Dsn>, log_time: i64, now: i64) -> Self {
+        Self::over(MemoryLog::new(2, Timestamp(log_time)), dsn, now).await
+    }
+
+    /// Over a log that is there already.
+    pub(crate) async fn over(log: MemoryLog, dsn: Option<Dsn>, now: i64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dsn = dsn.unwrap_or_else(|| Dsn::Sqlite(folder.path().join("scoring.db")));
         let database = Database::connect(&dsn, &Options::default()).await.unwrap();
         database.migrate::<Migrator>().await.unwrap();
-        let (store, log) = (Store::new(database.clone()), MemoryLog::new(2, Timestamp(log_time)));
+        let store = Store::new(database.clone());
         let consumer = Consumer::builder(
             Arc::new(Scoring),
             Arc::new(store.clone()),
-            database,
+            database.clone(),
             Arc::new(log.clone()) as _,
         );
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-        tasks.spawn(consumer.member("one").build().unwrap().run(stop.clone()));
+        let consumer = consumer.member("one").build().unwrap();
+        let (lane, ownership) = (consumer.lane(FORMULA_LANE), consumer.ownership());
+        tasks.spawn(consumer.run(stop.clone()));
         let people = People::default();
-        let clock = Arc::new(ManualClock::new(Timestamp(now)));
-        let app = App::new(store, DelightParams::default());
+        let manual = Arc::new(ManualClock::new(Timestamp(now)));
+        let app = App::new(store.clone());
         let directory = || Directory::new(people.channel());
-        let clock = || -> Arc<dyn Clock> { Arc::<ManualClock>::clone(&clock) };
+        let clock = || -> Arc<dyn Clock> { Arc::<ManualClock>::clone(&manual) };
         let grpc = Grpc::new(app.clone(), directory(), clock());
         let insight = InsightGrpc::new(app.clone(), directory(), clock());
         let churn = ChurnGrpc::new(app.clone(), directory(), clock());
         let routes = Routes::new(ScoringServiceServer::new(grpc))
             .add_service(InsightServiceServer::new(insight))
-            .add_service(ChurnServiceServer::new(churn));
+            .add_service(ChurnServiceServer::new(churn))
+            .add_service(DriverServiceServer::new(DriverGrpc::new(app.clone(), clock())))
+            .add_service(FormulaServiceServer::new(FormulaGrpc::new(app.clone())))
+            .add_service(EffectServiceServer::new(EffectGrpc::new(EffectApp::new(store.clone()))));
         let service = Stack::new(Arc::new(NamedKeys)).apply(routes);
-        Self { app, log, people, service, stop, tasks, _folder: folder }
+        let clock = manual;
+        Self {
+            log,
+            people,
+            app,
+            service,
+            stop,
+            tasks,
+            database,
+            store,
+            clock,
+            lane,
+            ownership,
+            _folder: folder,
+        }
     }
 
     pub(crate) fn client(&self, key: &str) -> Client {
@@ -95,6 +130,32 @@ impl Shop {
 
     pub(crate) fn churn(&self, key: &str) -> ChurnServiceClient<Channel> {
         ChurnServiceClient::new(client::in_process(self.service.clone(), Some(Secret::new(key))))
+    }
+
+    pub(crate) fn formulas(&self, key: &str) -> FormulaServiceClient<Channel> {
+        FormulaServiceClient::new(client::in_process(self.service.clone(), Some(Secret::new(key))))
+    }
+
+    pub(crate) fn drivers(&self, key: &str) -> DriverServiceClient<Channel> {
+        DriverServiceClient::new(client::in_process(self.service.clone(), Some(Secret::new(key))))
+    }
+
+    pub(crate) fn effects(&self, key: &str) -> EffectServiceClient<Channel> {
+        EffectServiceClient::new(client::in_process(self.service.clone(), Some(Secret::new(key))))
+    }
+
+    /// A keeper of formulas, as a process has one.
+    pub(crate) fn keeper(&self) -> FormulaKeeper {
+        let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&self.clock);
+        FormulaKeeper::new(self.store.clone(), self.lane.clone(), self.ownership.clone(), clock)
+    }
+
+    /// Publishes manifests, as the record that each partition gets.
+    pub(crate) fn publish(&self, version: u64, manifests: Vec<serde_json::Value>) {
+        let published =
+            DefinitionsPublished { version, manifests, replay_millis: 0, applied_by: String::new() };
+        let properties = RawJson::of(&published);
+        self.put(CustomerId::NONE, EventType::System, name::DEFINITIONS_PUBLISHED, 0, properties);
     }
 
     pub(crate) fn put(
@@ -122,54 +183,16 @@ impl Shop {
         traits: RawJson,
     ) {
         self.people.add("shop", &customer.to_string(), &json!({}));
-        self.log.put(Event {
-            workspace: WorkspaceId::try_new("shop").unwrap(),
-            customer,
-            source: SourceId::try_new("site").unwrap(),
-            message_id: uuid::Uuid::new_v4().to_string(),
-            event_type,
-            name: Arc::from(name),
-            user_id: None,
-            anonymous_id: None,
-            occurred_at: Timestamp(at),
-            properties,
-            traits,
-            context: RawJson::default(),
-            caused_by: None,
-            producer: None,
-            historical: false,
-            clamped: false,
-            conflicting: false,
-            trace_parent: None,
-        });
+        let workspace = WorkspaceId::try_new("shop").unwrap();
+        let event = events::event(&workspace, customer, event_type, name, at, properties);
+        self.log.put(Event { traits, ..event });
     }
 
     pub(crate) fn moment(&self, customer: CustomerId, touchpoint: &str, at: i64, gap: f64) {
-        let judged = MomentJudged {
-            moment_id: uuid::Uuid::new_v4().to_string(),
-            revision: 0,
-            moment: touchpoint.to_owned(),
-            definitions_version: 1,
-            truth: Truth::Smot,
-            journey: "gift-order".to_owned(),
-            stage: Stage::Use,
-            touchpoint: touchpoint.to_owned(),
-            product: String::new(),
-            channel: String::new(),
-            key: String::new(),
-            occurred_at: Timestamp(at),
-            experienced: 0.0,
-            expected: None,
-            expectation: None,
-            unit: "number".to_owned(),
-            tolerance: 1.0,
-            gap,
-            outcome: if gap < 0.0 { Outcome::Miserable } else { Outcome::Magical },
-            weight: 1.0,
-            provisional: false,
-            promise_id: None,
-            because: vec!["m-1".to_owned()],
-        };
+        let id = uuid::Uuid::new_v4().to_string();
+        let because = vec!["m-1".to_owned()];
+        let product = String::new();
+        let judged = MomentJudged { because, product, ..events::judged(&id, touchpoint, at, gap) };
         self.put(customer, EventType::System, name::MOMENT_JUDGED, at, RawJson::of(&judged));
     }
 

@@ -3,4 +3,5 @@
 
 mod figures;
 mod intake;
+mod model;
 mod shop;

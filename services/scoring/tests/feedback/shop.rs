@@ -19,8 +19,10 @@ use elate_rpc::memory::{NamedKeys, People};
 use elate_rpc::validate::proto_timestamp;
 use elate_rpc::{Channel, GrpcService, Secret, Stack, client, identity};
 use elate_scoring::app::feedback::FeedbackApp;
+use elate_scoring::config::SentimentSettings;
 use elate_scoring::grpc::FeedbackGrpc;
 use elate_scoring::model::Scoring;
+use elate_scoring::sentiment::{Endpoint, LANE, Scorer};
 use elate_scoring::store::{Migrator, Store};
 use elate_storage::{Database, Dsn, Options};
 use elate_testkit::eventually;
@@ -32,6 +34,8 @@ use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
 
 pub(crate) const DAY: i64 = 86_400_000;
+/// The time of the clock and of the log when a test begins.
+pub(crate) const TODAY: i64 = 400 * DAY;
 pub(crate) const WITHIN: Duration = Duration::from_secs(30);
 /// What the events service of these tests calls itself by.
 const TOKEN: &str = "the token of services";
@@ -111,29 +115,55 @@ pub(crate) struct Shop {
     service: GrpcService,
     stop: CancellationToken,
     tasks: JoinSet<Result<(), elate_consumer::Error>>,
+    pub(crate) clock: Arc<ManualClock>,
     _folder: tempfile::TempDir,
 }
 
 impl Shop {
     pub(crate) async fn on(dsn: Option<Dsn>) -> Self {
+        Self::over(MemoryLog::new(2, Timestamp(TODAY)), dsn, None).await
+    }
+
+    /// With a model that reads comments.
+    pub(crate) async fn with_model(dsn: Option<Dsn>, model: SentimentSettings) -> Self {
+        Self::over(MemoryLog::new(2, Timestamp(TODAY)), dsn, Some(model)).await
+    }
+
+    /// Another store that reads the same log from its beginning, without a model.
+    pub(crate) async fn replayed(&self) -> Self {
+        Self::over(self.ingest.log.clone(), None, None).await
+    }
+
+    async fn over(log: MemoryLog, dsn: Option<Dsn>, model: Option<SentimentSettings>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dsn = dsn.unwrap_or_else(|| Dsn::Sqlite(folder.path().join("scoring.db")));
         let database = Database::connect(&dsn, &Options::default()).await.unwrap();
         database.migrate::<Migrator>().await.unwrap();
-        let (store, log) = (Store::new(database.clone()), MemoryLog::new(2, Timestamp(400 * DAY)));
+        let (store, clock) = (Store::new(database.clone()), Arc::new(ManualClock::new(Timestamp(TODAY))));
         let consumer = Consumer::builder(
             Arc::new(Scoring),
             Arc::new(store.clone()),
             database,
             Arc::new(log.clone()) as _,
         )
-        .clock(Arc::new(ManualClock::new(Timestamp(400 * DAY))));
+        .clock(Arc::clone(&clock) as _);
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-        tasks.spawn(consumer.member("one").build().unwrap().run(stop.clone()));
+        let consumer = consumer.member("one").build().unwrap();
+        if let Some(model) = model {
+            let endpoint = Endpoint::open(&model).await.unwrap();
+            let (lane, ownership) = (consumer.lane(LANE), consumer.ownership());
+            let time = Arc::clone(&clock) as _;
+            let scorer = Scorer::new(store.clone(), lane, ownership, time, model, endpoint).run(stop.clone());
+            tasks.spawn(async move {
+                scorer.await;
+                Ok(())
+            });
+        }
+        tasks.spawn(consumer.run(stop.clone()));
         let ingest = Ingest { log, seen: Arc::default() };
         let grpc = FeedbackGrpc::new(FeedbackApp::new(store), events_channel(&ingest));
         let service = Stack::new(Arc::new(NamedKeys)).apply(Routes::new(FeedbackServiceServer::new(grpc)));
-        Self { ingest, service, stop, tasks, _folder: folder }
+        Self { ingest, service, stop, tasks, clock, _folder: folder }
     }
 
     /// The same test on SQLite and on PostgreSQL, as far as it is there.
@@ -154,6 +184,11 @@ impl Shop {
 
     /// Puts a track event on the timeline of a user of the workspace `shop`.
     pub(crate) fn track(&self, user: &str, name: &str, at: i64, properties: &Value) {
+        self.track_in("shop", user, name, at, properties);
+    }
+
+    /// The same in another workspace.
+    pub(crate) fn track_in(&self, workspace: &str, user: &str, name: &str, at: i64, properties: &Value) {
         let message = events::IngestMessage {
             message_id: uuid::Uuid::new_v4().to_string(),
             name: name.to_owned(),
@@ -162,13 +197,18 @@ impl Shop {
             properties: properties.to_string().into(),
             ..Default::default()
         };
-        self.ingest.log.put(event(&WorkspaceId::try_new("shop").unwrap(), message));
+        self.ingest.log.put(event(&WorkspaceId::try_new(workspace).unwrap(), message));
     }
 
     /// All feedback of the workspace `shop`, as soon as there are so many.
     pub(crate) async fn listed(&self, count: usize) -> Vec<StoredFeedback> {
+        self.listed_by("shop-reader", count).await
+    }
+
+    /// The same with another key.
+    pub(crate) async fn listed_by(&self, key: &str, count: usize) -> Vec<StoredFeedback> {
         eventually(WITHIN, || {
-            let mut client = self.client("shop-reader");
+            let mut client = self.client(key);
             async move {
                 let (mut all, mut token) = (Vec::new(), String::new());
                 loop {
@@ -189,7 +229,9 @@ impl Shop {
 
     pub(crate) async fn stop(mut self) {
         self.stop.cancel();
-        self.tasks.join_next().await.unwrap().unwrap().unwrap();
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.unwrap().unwrap();
+        }
     }
 }
 

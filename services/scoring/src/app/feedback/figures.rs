@@ -9,7 +9,7 @@ use elate_feedback::stats::{
     self, Comparison, Margin, Measure, Point, Raking, Slope, Tally, WeightedFigure, Weights,
 };
 
-use super::{CONFIDENCE, Error, FeedbackApp};
+use super::{CONFIDENCE, Error, FeedbackApp, kind_of};
 use crate::store::{Answered, FeedbackSelection};
 
 /// A figure period by period.
@@ -53,6 +53,31 @@ pub struct Weighted {
 }
 
 impl FeedbackApp {
+    /// A measure as it stands: the answers counted, and their figure.
+    pub async fn figure(
+        &self,
+        workspace: &WorkspaceId,
+        measure: Measure,
+        selection: &FeedbackSelection,
+    ) -> Result<(Tally, Option<Figure>), Error> {
+        let tally = self.tally(workspace, measure, selection).await?;
+        Ok((tally, tally.figure(CONFIDENCE)?))
+    }
+
+    /// The answers to a measure, counted where they are stored if that can be done.
+    async fn tally(
+        &self,
+        workspace: &WorkspaceId,
+        measure: Measure,
+        selection: &FeedbackSelection,
+    ) -> Result<Tally, Error> {
+        if selection.traits.is_empty() {
+            let selection = FeedbackSelection { kind: Some(kind_of(measure)), ..selection.clone() };
+            return Ok(self.store.tally(workspace, measure, &selection).await?);
+        }
+        Ok(tally(measure, &self.answered(workspace, measure, selection, None, false).await?))
+    }
+
     /// A measure period by period.
     pub async fn trend(
         &self,
@@ -77,8 +102,8 @@ impl FeedbackApp {
         first: &FeedbackSelection,
         second: &FeedbackSelection,
     ) -> Result<Compared, Error> {
-        let first = tally(measure, &self.answered(workspace, measure, first, None, false).await?);
-        let second = tally(measure, &self.answered(workspace, measure, second, None, false).await?);
+        let first = self.tally(workspace, measure, first).await?;
+        let second = self.tally(workspace, measure, second).await?;
         Ok(Compared {
             first: first.figure(CONFIDENCE)?,
             second: second.figure(CONFIDENCE)?,

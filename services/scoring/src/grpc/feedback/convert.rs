@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 use elate_domain::FieldError;
 use elate_feedback::record::{Draft, DraftValue, FeedbackKind};
-use elate_feedback::stats::{Margin, Measure, Period};
+use elate_feedback::stats::{Margin, Period};
 use elate_proto::common::v1::customer_ref;
 use elate_proto::scoring::v1 as pb;
 use elate_rpc::validate::{self, Invalid};
 use tonic::Status;
 
+pub(super) use super::super::convert::measure;
 use super::super::convert::period as span;
 use crate::app::feedback::{About, By};
 use crate::store::FeedbackSelection;
@@ -39,17 +40,6 @@ pub(super) fn any_kind(value: i32) -> Result<Option<FeedbackKind>, Invalid> {
         Ok(pb::FeedbackKind::Ces) => Ok(Some(FeedbackKind::Ces)),
         Ok(pb::FeedbackKind::Comment) => Ok(Some(FeedbackKind::Comment)),
         Ok(pb::FeedbackKind::Choice) => Ok(Some(FeedbackKind::Choice)),
-        Err(_) => Err(unknown("kind", value)),
-    }
-}
-
-/// Reads a measure.
-pub(super) fn measure(value: i32) -> Result<Measure, Invalid> {
-    match pb::SurveyKind::try_from(value) {
-        Ok(pb::SurveyKind::Nps) => Ok(Measure::Nps),
-        Ok(pb::SurveyKind::Csat) => Ok(Measure::Csat),
-        Ok(pb::SurveyKind::Ces) => Ok(Measure::Ces),
-        Ok(pb::SurveyKind::Unspecified) => Err(FieldError::new("kind", "is required").into()),
         Err(_) => Err(unknown("kind", value)),
     }
 }

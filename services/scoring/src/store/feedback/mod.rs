@@ -2,7 +2,9 @@
 
 pub(super) mod migration;
 mod read;
+mod waiting;
 mod write;
 
 pub use read::{Answered, FeedbackSelection, StoredFeedback};
+pub use waiting::{Allowance, Waiting};
 pub(super) use write::Batch;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use elate_domain::{CustomerId, Timestamp, WorkspaceId};
 use elate_feedback::record::{Feedback, FeedbackKind, Identifiers, Scale, Value};
 use elate_feedback::sentiment::LanguageTag;
-use elate_feedback::stats::ResponseRate;
+use elate_feedback::stats::{Measure, ResponseRate, Tally};
 use elate_storage::{Error, Row, query_all, query_one};
 
 use crate::store::Store;
@@ -174,6 +174,28 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// The answers to a measure, counted. The selection's traits are not looked at.
+    pub async fn tally(
+        &self,
+        workspace: &WorkspaceId,
+        measure: Measure,
+        selection: &FeedbackSelection,
+    ) -> Result<Tally, Error> {
+        let conditions = Where::new(workspace, selection);
+        let sql = format!(
+            "SELECT kind, score, scale_lowest, scale_highest, '' AS said, count(*) AS times FROM feedback
+            WHERE {} GROUP BY kind, score, scale_lowest, scale_highest
+            ORDER BY kind, score, scale_lowest, scale_highest",
+            conditions.sql
+        );
+        let mut tally = Tally::new(measure);
+        for row in query_all(self.database.read(), &sql, conditions.values).await? {
+            let times: i64 = row.try_get("", "times")?;
+            tally.add_many(&value(&row)?, times.max(0).cast_unsigned());
+        }
+        Ok(tally)
     }
 
     /// The NPS of submissions that have one, by survey and submission.

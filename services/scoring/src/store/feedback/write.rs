@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use elate_domain::WorkspaceId;
 use elate_feedback::record::{Feedback, Key, Value};
 use elate_storage::bulk::{Conflict, Rows};
-use elate_storage::{Error, Transaction};
+use elate_storage::{Error, Transaction, execute};
 
-use crate::model::feedback::{AskedRow, FeedbackRow, LEXICON, not_scored};
+use crate::model::feedback::{AskedRow, FeedbackRow, LEXICON, ScoredRow, UNSURE, not_scored};
 use elate_feedback::sentiment::Sentiment;
 
 /// The feedback of a micro-batch, each answer once.
@@ -15,6 +15,7 @@ use elate_feedback::sentiment::Sentiment;
 pub(in crate::store) struct Batch {
     answers: BTreeMap<(WorkspaceId, Key), FeedbackRow>,
     asked: BTreeMap<(WorkspaceId, String), AskedRow>,
+    scored: BTreeMap<(WorkspaceId, String, String), ScoredRow>,
 }
 
 impl Batch {
@@ -33,8 +34,15 @@ impl Batch {
         self.asked.entry((row.workspace.clone(), row.submission.clone())).or_insert(row);
     }
 
+    pub(in crate::store) fn scored(&mut self, row: ScoredRow) {
+        let scored = &row.scored;
+        let key = (row.workspace.clone(), scored.answer.clone(), scored.fingerprint.clone());
+        self.scored.insert(key, row);
+    }
+
     pub(in crate::store) async fn write(self, tx: &Transaction) -> Result<(), Error> {
         write_answers(tx, self.answers.into_values().collect()).await?;
+        write_scored(tx, self.scored.into_values()).await?;
         write_asked(tx, self.asked.into_values().collect()).await
     }
 }
@@ -47,7 +55,7 @@ const LATEST: &str = "(workspace, answer) DO UPDATE SET customer = excluded.cust
     touchpoint = excluded.touchpoint, submitted_at = excluded.submitted_at,
     fingerprint = excluded.fingerprint, user_id = excluded.user_id, anonymous_id = excluded.anonymous_id,
     traits = excluded.traits, sentiment = excluded.sentiment, scorer = excluded.scorer,
-    not_scored = excluded.not_scored
+    not_scored = excluded.not_scored, tries = 0
     WHERE excluded.submitted_at > feedback.submitted_at
         OR (excluded.submitted_at = feedback.submitted_at AND excluded.fingerprint > feedback.fingerprint)";
 
@@ -83,7 +91,7 @@ async fn write_answers(tx: &Transaction, rows: Vec<FeedbackRow>) -> Result<(), E
         .map(|_| ())
 }
 
-fn score(value: &Value) -> Option<i64> {
+pub(super) fn score(value: &Value) -> Option<i64> {
     match value {
         Value::Nps(score) | Value::Ces(score) => Some(i64::from(*score)),
         Value::Csat { score, .. } => Some(i64::from(*score)),
@@ -91,7 +99,7 @@ fn score(value: &Value) -> Option<i64> {
     }
 }
 
-fn scale(value: &Value) -> Option<(i64, i64)> {
+pub(super) fn scale(value: &Value) -> Option<(i64, i64)> {
     match value {
         Value::Csat { scale, .. } => Some((i64::from(scale.lowest), i64::from(scale.highest))),
         Value::Nps(_) | Value::Ces(_) | Value::Comment(_) | Value::Choice(_) => None,
@@ -116,6 +124,25 @@ fn sentiment(sentiment: Option<&Sentiment>) -> (Option<f64>, &'static str, &'sta
     }
 }
 
+/// The model's word takes the place of the lexicon's, on the state of the comment that it has read and no other.
+async fn write_scored(tx: &Transaction, rows: impl Iterator<Item = ScoredRow>) -> Result<(), Error> {
+    let sql = "UPDATE feedback SET sentiment = $4, scorer = $5, not_scored = $6
+        WHERE workspace = $1 AND answer = $2 AND fingerprint = $3";
+    for ScoredRow { workspace, scored } in rows {
+        let not_scored = if scored.compound.is_some() { "" } else { UNSURE };
+        let values = [
+            workspace.as_str().into(),
+            scored.answer.into(),
+            scored.fingerprint.into(),
+            scored.compound.into(),
+            scored.scorer.into(),
+            not_scored.into(),
+        ];
+        execute(tx, sql, values).await?;
+    }
+    Ok(())
+}
+
 async fn write_asked(tx: &Transaction, rows: Vec<AskedRow>) -> Result<(), Error> {
     Rows::new()
         .text("workspace", rows.iter().map(|row| row.workspace.as_str().to_owned()))
@@ -128,6 +155,6 @@ async fn write_asked(tx: &Transaction, rows: Vec<AskedRow>) -> Result<(), Error>
         .map(|_| ())
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
