@@ -1,10 +1,14 @@
-//! `elate why`: why did this customer get, or not get, this play.
+//! `elate why`: why did this customer get, or not get, this play; and what became of the messages and surveys that it
+//! asked for.
+
+mod outcomes;
 
 use anyhow::Result;
 use elate_proto::journeys::v1::{
     ExplainPlayRequest, GetPlayInstanceRequest, PlayCheck, PlayDecision, PlayEvaluation, PlayVerdict,
 };
 
+use self::outcomes::Outcomes;
 use super::customer_ref;
 use crate::client::Target;
 use crate::output::{line, time};
@@ -35,6 +39,7 @@ impl Why {
             line("the last event that might have triggered it, and did not:")?;
             tell(missed)?;
         }
+        let outcomes = Outcomes::read(target, &self.customer).await?;
         for evaluation in &explained.evaluations {
             tell(evaluation)?;
             if evaluation.instance_id.is_empty() {
@@ -45,6 +50,9 @@ impl Why {
             for step in &instance.steps {
                 let at = time(step.time.as_ref());
                 line(format!("    {at}  {} {} {} {}", step.step, step.kind, step.branch, step.reason))?;
+                if let Some(outcome) = outcomes.of(&evaluation.instance_id, &step.step) {
+                    line(format!("      {outcome}"))?;
+                }
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use elate_feedback::record::{CsvReader, Error, Feedback, FeedbackKind, NdjsonReader, Value};
+use elate_feedback::record::{CsvReader, Error, Feedback, FeedbackKind, NdjsonReader, Place, Value};
 use elate_proto::common::v1::{CustomerRef, customer_ref};
 use elate_proto::events::v1::MarkImportRequest;
 use elate_proto::scoring::v1 as pb;
@@ -58,7 +58,7 @@ impl Import {
         let file = File::open(&self.file).with_context(|| format!("{}", self.file.display()))?;
         let progress = progress(file.metadata()?.len());
         // A header that can't be read ends it here, before anything begins.
-        let records = records(progress.wrap_read(file), format)?;
+        let records = Records::new(progress.wrap_read(file), format)?;
         let import_id = self.import_id.clone().unwrap_or_else(|| format!("feedback-{}", request_id()));
         let (mut admin, client) = (target.admin().await?, target.feedback().await?);
         let mark = |end| MarkImportRequest { import_id: import_id.clone(), end, effects: self.effects };
@@ -92,22 +92,39 @@ fn progress(bytes: u64) -> ProgressBar {
     ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-type Records = Box<dyn Iterator<Item = Result<Feedback, Error>>>;
+/// The records of a file, each with its place.
+enum Records<R> {
+    Csv(Box<CsvReader<R>>),
+    Ndjson(NdjsonReader<BufReader<R>>),
+}
 
-fn records(input: impl Read + 'static, format: Format) -> Result<Records> {
-    Ok(match format {
-        Format::Csv => Box::new(CsvReader::try_new(input)?),
-        Format::Ndjson => Box::new(NdjsonReader::new(BufReader::new(input))),
-    })
+impl<R: Read> Records<R> {
+    fn new(input: R, format: Format) -> Result<Self> {
+        Ok(match format {
+            Format::Csv => Self::Csv(Box::new(CsvReader::try_new(input)?)),
+            Format::Ndjson => Self::Ndjson(NdjsonReader::new(BufReader::new(input))),
+        })
+    }
+}
+
+impl<R: Read> Iterator for Records<R> {
+    type Item = (Place, Result<Feedback, Error>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Csv(reader) => reader.next().map(|record| (reader.place(), record)),
+            Self::Ndjson(reader) => reader.next().map(|record| (reader.place(), record)),
+        }
+    }
 }
 
 type Client = FeedbackServiceClient<Authenticated>;
 
-async fn send_all(records: Records, mut client: Client, import_id: &str) -> Result<Counts> {
+async fn send_all(records: Records<impl Read>, mut client: Client, import_id: &str) -> Result<Counts> {
     let (mut counts, mut batch) = (Counts::default(), Vec::with_capacity(BATCH));
-    for (number, record) in (1..).zip(records) {
+    for (place, record) in records {
         match record {
-            Ok(record) => batch.push((number, to_record(record))),
+            Ok(record) => batch.push((place, to_record(record))),
             Err(error @ Error::Io(_)) => return Err(error.into()),
             Err(error) => {
                 counts.rejected += 1;
@@ -125,16 +142,16 @@ async fn send_all(records: Records, mut client: Client, import_id: &str) -> Resu
 async fn send(
     client: &mut Client,
     import_id: &str,
-    batch: Vec<(u64, pb::FeedbackRecord)>,
+    batch: Vec<(Place, pb::FeedbackRecord)>,
     counts: &mut Counts,
 ) -> Result<()> {
     if batch.is_empty() {
         return Ok(());
     }
-    let (numbers, records): (Vec<u64>, Vec<_>) = batch.into_iter().unzip();
+    let (places, records): (Vec<Place>, Vec<_>) = batch.into_iter().unzip();
     let request = pb::ImportFeedbackRequest { records, import_id: import_id.to_owned() };
     let results = client.import_feedback(request).await?.into_inner().results;
-    for (number, result) in numbers.into_iter().zip(results) {
+    for (place, result) in places.into_iter().zip(results) {
         match result.status() {
             Status::Accepted => counts.accepted += 1,
             Status::Duplicate => counts.duplicate += 1,
@@ -142,7 +159,7 @@ async fn send(
                 counts.rejected += 1;
                 let problems: Vec<_> =
                     result.problems.iter().map(|p| format!("{}: {}", p.field, p.reason)).collect();
-                line(format!("row {number}: {}", problems.join("; ")))?;
+                line(format!("{place}: {}", problems.join("; ")))?;
             }
         }
     }

@@ -1,11 +1,14 @@
 //! `elate feedback`: answers and comments, from a file to the figures that are made of them.
 
+mod compare;
 mod import;
 mod list;
 mod report;
+mod weigh;
 
 use anyhow::Result;
 use elate_domain::Timestamp;
+use elate_proto::common::v1::Estimate;
 use elate_proto::scoring::v1::{FeedbackFilter, SurveyKind};
 
 use crate::client::Target;
@@ -20,6 +23,10 @@ pub enum Feedback {
     List(list::List),
     /// Prints figures with their intervals, segments, the response rate, and what comments are about.
     Report(report::Report),
+    /// Compares two periods, or two groups of customers.
+    Compare(compare::Compare),
+    /// Weighs a figure as if those who answered were like all customers.
+    Weigh(weigh::Weigh),
 }
 
 impl Feedback {
@@ -29,6 +36,8 @@ impl Feedback {
             Self::Import(command) => command.run(target).await,
             Self::List(command) => command.run(target).await,
             Self::Report(command) => command.run(target).await,
+            Self::Compare(command) => command.run(target).await,
+            Self::Weigh(command) => command.run(target).await,
         }
     }
 }
@@ -98,5 +107,13 @@ impl Measure {
             Self::Csat => format!("{:.0} %", 100.0 * value),
             Self::Ces => format!("{value:.2}"),
         }
+    }
+
+    /// A figure with its interval, as people read it.
+    fn estimate(self, estimate: Option<Estimate>) -> String {
+        let Some(found) = estimate else { return "-".to_owned() };
+        let few = if found.small_sample { " (few)" } else { "" };
+        let [value, lower, upper] = [found.value, found.lower, found.upper].map(|value| self.shown(value));
+        format!("{value} [{lower}, {upper}]{few}")
     }
 }

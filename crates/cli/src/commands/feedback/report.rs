@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use elate_domain::{Clock, SystemClock, Timestamp};
-use elate_proto::common::v1::Estimate;
 use elate_proto::scoring::v1::feedback_service_client::FeedbackServiceClient;
 use elate_proto::scoring::v1::get_feedback_trend_request::Period;
 use elate_proto::scoring::v1::list_themes_request::About;
@@ -105,7 +104,7 @@ impl Report {
                 vec![
                     point.from_date.clone(),
                     point.answers.to_string(),
-                    self.estimate(point.estimate),
+                    self.measure.estimate(point.estimate),
                     change.unwrap_or_default(),
                 ]
             })
@@ -113,7 +112,7 @@ impl Report {
         let name = format!("{:?}", self.measure).to_uppercase();
         table(&["from", "answers", &name, "change"], &rows)?;
         if let (Some(slope), Some(p)) = (trend.slope, trend.slope_p_value) {
-            line(format!("per period: {} (p = {p:.3})", self.estimate(Some(slope))))?;
+            line(format!("per period: {} (p = {p:.3})", self.measure.estimate(Some(slope))))?;
         }
         Ok(())
     }
@@ -146,7 +145,7 @@ impl Report {
             vec![
                 if segment.segment.is_empty() { "(not known)".to_owned() } else { segment.segment.clone() },
                 segment.estimate.map(|e| e.sample_size.to_string()).unwrap_or_default(),
-                self.estimate(segment.estimate),
+                self.measure.estimate(segment.estimate),
                 difference.map(|d| self.measure.shown(d.value)).unwrap_or_default(),
                 p.unwrap_or_default(),
             ]
@@ -155,13 +154,6 @@ impl Report {
         let rows: Vec<Vec<String>> = found.segments.iter().map(row).collect();
         table(&[by, "answers", "figure", "against the rest", "p"], &rows)?;
         Ok(())
-    }
-
-    fn estimate(&self, estimate: Option<Estimate>) -> String {
-        let Some(found) = estimate else { return "-".to_owned() };
-        let shown = |value| self.measure.shown(value);
-        let few = if found.small_sample { " (few)" } else { "" };
-        format!("{} [{}, {}]{few}", shown(found.value), shown(found.lower), shown(found.upper))
     }
 }
 
