@@ -69,7 +69,8 @@ impl Lane {
     }
 
     /// Makes sure, until `tx` ends, that the partitions are ours. Call it first in every transaction of a worker, also
-    /// in one that appends nothing: on PostgreSQL it locks in the same order as the loop does.
+    /// in one that appends nothing. On PostgreSQL the loop goes on meanwhile: what both write, both write by conditions
+    /// on the rows as they are.
     ///
     /// # Errors
     /// [`Error::Fenced`] where somebody else owns one of the partitions by now: roll back.

@@ -13,7 +13,12 @@ use elate_domain::{Partition, RawJson};
 use elate_storage::{execute, query_all};
 use elate_testkit::eventually;
 
-both!(members_share_fairly_and_take_over, a_zombie_can_not_commit, lanes_are_fenced_and_drained_in_order);
+both!(
+    members_share_fairly_and_take_over,
+    a_zombie_can_not_commit,
+    lanes_are_fenced_and_drained_in_order,
+    a_worker_keeps_the_partition_and_holds_nobody_up
+);
 
 async fn owners(fixture: &Fixture) -> Vec<(String, usize)> {
     let sql = "SELECT owner, COUNT(*) AS n FROM consumer_partition WHERE owner IS NOT NULL GROUP BY owner ORDER BY owner";
@@ -142,4 +147,37 @@ async fn lanes_are_fenced_and_drained_in_order(fixture: Fixture) {
     assert!(matches!(refused, Err(Error::Fenced { .. })), "{refused:?}");
     tx.rollback().await.unwrap();
     running.kill().await;
+}
+
+async fn a_worker_keeps_the_partition_and_holds_nobody_up(fixture: Fixture) {
+    if fixture.database.is_embedded() {
+        // There is one writer at a time.
+        return;
+    }
+    let (processor, log) = (Arc::new(Shop::default()), MemoryLog::new(1, T0));
+    let consumer = fixture.consumer(&processor, &log);
+    let (lane, ownership) = (consumer.lane("shop-delivery"), consumer.ownership());
+    let running = Running::start(consumer);
+    let held: Held = eventually(Duration::from_secs(10), || async { ownership.get(Partition(0)) }).await;
+    let tx = fixture.database.begin().await.unwrap();
+    let appended = lane.append(&tx, vec![(held, vec![receipt(1)])]).await.unwrap();
+    // The loop goes on while the worker's transaction is open.
+    log.put(bump(1));
+    eventually(Duration::from_secs(20), || async {
+        (fixture.rows(customer(1)).await == ["Bump 1"]).then_some(())
+    })
+    .await;
+    // Nobody else can have the partition before it ends.
+    let free = "SELECT partition FROM consumer_partition FOR UPDATE SKIP LOCKED";
+    let other = fixture.database.begin().await.unwrap();
+    assert!(query_all(&other, free, []).await.unwrap().is_empty());
+    other.rollback().await.unwrap();
+    tx.commit().await.unwrap();
+    lane.committed(appended);
+    fixture.settled(&log, T0).await;
+    assert_eq!(log.appended().len(), 1);
+    let other = fixture.database.begin().await.unwrap();
+    assert_eq!(query_all(&other, free, []).await.unwrap().len(), 1);
+    other.rollback().await.unwrap();
+    running.stop().await;
 }

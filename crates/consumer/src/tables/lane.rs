@@ -15,10 +15,11 @@ pub(crate) struct Numbers {
     pub(crate) generation: u32,
 }
 
-/// Fails unless all the partitions are ours; on PostgreSQL they stay so until the transaction ends. They are locked in
-/// ascending order.
+/// Fails unless all the partitions are ours; on PostgreSQL they stay so until the transaction ends: who takes a partition
+/// over locks its row `FOR UPDATE`, and passes over those that are held like this. The loop's own step forward changes no
+/// key of the row, so that worker and loop do not wait for each other.
 pub(crate) async fn fence(tables: &Tables, tx: &Transaction, held: &[Held]) -> Result<(), Error> {
-    let lock = if tables.backend() == Backend::Postgres { " FOR SHARE OF p" } else { "" };
+    let lock = if tables.backend() == Backend::Postgres { " FOR KEY SHARE OF p" } else { "" };
     let sql = format!(
         "SELECT p.partition AS partition FROM v JOIN consumer_partition p
             ON p.partition = v.partition AND p.epoch = v.epoch AND p.owner = v.member

@@ -6,7 +6,7 @@ use elate_consumer::ProcessorStore;
 use elate_domain::system::PauseScope;
 use elate_domain::{CustomerId, WorkspaceId};
 use elate_storage::bulk::{Conflict, Rows};
-use elate_storage::{Error, Transaction, execute};
+use elate_storage::{Error, Transaction, execute, query_all};
 
 use super::{ChannelKey, Store};
 use crate::model::rows::{Change, DefinitionsRow, NewNotification, PauseRow, Row, Stop};
@@ -82,12 +82,20 @@ impl ProcessorStore<Row> for Store {
         workspace: &WorkspaceId,
         customer: CustomerId,
     ) -> Result<u64, Error> {
-        let values = || [workspace.as_str().into(), customer.0.into()];
-        let attempts = "DELETE FROM attempt WHERE workspace = $1 AND notification_id IN
-            (SELECT notification_id FROM notification WHERE workspace = $1 AND customer = $2)";
-        let purged = execute(tx, attempts, values()).await?;
-        let messages = "DELETE FROM notification WHERE workspace = $1 AND customer = $2";
-        Ok(purged + execute(tx, messages, values()).await?)
+        // The messages first: a delivery that is being recorded is waited for, and its attempt is there then.
+        let messages =
+            "DELETE FROM notification WHERE workspace = $1 AND customer = $2 RETURNING notification_id";
+        let values = [workspace.as_str().into(), customer.0.into()];
+        let messages = query_all(tx, messages, values).await?;
+        let ids = messages.iter().map(|row| row.try_get::<String>("", "notification_id"));
+        let ids: Vec<String> = ids.collect::<Result<_, _>>()?;
+        let attempts = "DELETE FROM attempt
+            WHERE (workspace, notification_id) IN (SELECT workspace, notification_id FROM v)";
+        let rows = Rows::new()
+            .text("workspace", ids.iter().map(|_| workspace.as_str().to_owned()))
+            .text("notification_id", ids);
+        let purged = messages.len() as u64;
+        Ok(purged + rows.execute(tx, attempts).await?)
     }
 }
 
