@@ -19,9 +19,7 @@ mod patterns;
 mod reach;
 mod replay;
 mod restart;
-mod rollouts;
 mod story;
-mod survey;
 mod tenancy;
 mod wire;
 
@@ -54,15 +52,12 @@ async fn run(topology: Topology) {
     let side_by_side: Vec<(&str, LocalBoxFuture<'_, ()>)> = vec![
         ("a present comes late", Box::pin(story::a_present_comes_late(&system))),
         ("quiet hours hold, a refusal ends", Box::pin(reach::quiet_hours_hold(&system))),
-        ("a customer is asked and answers", Box::pin(survey::a_customer_is_asked(&system))),
-        ("answers come from files", Box::pin(survey::answers_come_from_files(&system))),
         ("repeats change nothing", Box::pin(duplicates::repeats_change_nothing(&system))),
         ("workspaces are apart", Box::pin(tenancy::workspaces_are_apart(&system))),
         ("roles are kept", Box::pin(tenancy::roles_are_kept(&system))),
         ("malformed messages are refused", Box::pin(bad_input::malformed_messages(&system))),
         ("broken manifests are refused", Box::pin(bad_input::broken_manifests(&system))),
         ("senseless patterns are refused", Box::pin(patterns::senseless_patterns(&system))),
-        ("a play that harms goes back", Box::pin(rollouts::a_play_that_harms_goes_back(&system))),
         ("hostile webhooks are refused", Box::pin(bad_input::hostile_webhooks(&system))),
         ("definitions look back", Box::pin(replay::definitions_look_back(&system))),
         ("a customer is erased", Box::pin(erase::a_customer_is_erased(&system))),

@@ -93,12 +93,14 @@ pub(crate) async fn senseless_patterns(system: &System) {
             };
             assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
             let text = explain(&refused);
-            let place = format!("documents[0].spec.pattern.{path}: ");
+            let place = format!("spec.pattern.{path}: ");
             let named = |line: &str| {
-                line.trim_start().strip_prefix(&place).is_some_and(|told| {
-                    told.split_once(" (")
-                        .is_some_and(|(why, then)| why.contains(reason) && then.contains(hint))
-                })
+                line.trim_start().trim_start_matches("documents[0].").strip_prefix(&place).is_some_and(
+                    |told| {
+                        told.split_once(" (")
+                            .is_some_and(|(why, then)| why.contains(reason) && then.contains(hint))
+                    },
+                )
             };
             if text.lines().any(named) { Ok(()) } else { Err(format!("{place}{reason} ({hint}): {text}")) }
         })
