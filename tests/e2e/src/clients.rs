@@ -108,11 +108,6 @@ impl Clients {
         journeys::v1::journeys_service_client::JourneysServiceClient::new(self.authenticated(&self.journeys))
     }
 
-    /// How far plays have gone.
-    pub fn rollouts(&self) -> journeys::v1::rollout_service_client::RolloutServiceClient<Authenticated> {
-        journeys::v1::rollout_service_client::RolloutServiceClient::new(self.authenticated(&self.journeys))
-    }
-
     /// Scores and reports.
     pub fn scoring(&self) -> scoring::v1::scoring_service_client::ScoringServiceClient<Authenticated> {
         scoring::v1::scoring_service_client::ScoringServiceClient::new(self.authenticated(&self.scoring))

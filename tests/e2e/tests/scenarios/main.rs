@@ -20,6 +20,7 @@ mod reach;
 mod replay;
 mod restart;
 mod story;
+mod survey;
 mod tenancy;
 mod wire;
 
@@ -52,6 +53,8 @@ async fn run(topology: Topology) {
     let side_by_side: Vec<(&str, LocalBoxFuture<'_, ()>)> = vec![
         ("a present comes late", Box::pin(story::a_present_comes_late(&system))),
         ("quiet hours hold, a refusal ends", Box::pin(reach::quiet_hours_hold(&system))),
+        ("a customer is asked and answers", Box::pin(survey::a_customer_is_asked(&system))),
+        ("answers come from files", Box::pin(survey::answers_come_from_files(&system))),
         ("repeats change nothing", Box::pin(duplicates::repeats_change_nothing(&system))),
         ("workspaces are apart", Box::pin(tenancy::workspaces_are_apart(&system))),
         ("roles are kept", Box::pin(tenancy::roles_are_kept(&system))),
