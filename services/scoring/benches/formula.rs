@@ -3,7 +3,12 @@
 //! limit beside it reads the same moments and does nothing with them.
 //!
 //! `cargo bench -p elate-scoring --bench formula [-- --moments 10000000]`
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a program for the terminal")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a program for the terminal"
+)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -152,15 +152,15 @@ async fn what_is_wrong_is_named() {
     let mut client = shop.drivers("shop-reader");
     let good = request(DriverTarget::Retained);
     for (request, field) in [
-        (FindDriversRequest { target: 0, ..good.clone() }, "target"),
-        (FindDriversRequest { target: 9, ..good.clone() }, "target"),
-        (FindDriversRequest { correction: 9, ..good.clone() }, "correction"),
-        (FindDriversRequest { rate: Some(0.0), ..good.clone() }, "rate"),
-        (FindDriversRequest { rate: Some(f64::NAN), ..good.clone() }, "rate"),
-        (FindDriversRequest { from_time: None, ..good.clone() }, "from_time"),
-        (FindDriversRequest { to_time: at(0), ..good.clone() }, "to_time"),
+        (FindDriversRequest { target: 0, ..good }, "target"),
+        (FindDriversRequest { target: 9, ..good }, "target"),
+        (FindDriversRequest { correction: 9, ..good }, "correction"),
+        (FindDriversRequest { rate: Some(0.0), ..good }, "rate"),
+        (FindDriversRequest { rate: Some(f64::NAN), ..good }, "rate"),
+        (FindDriversRequest { from_time: None, ..good }, "from_time"),
+        (FindDriversRequest { to_time: at(0), ..good }, "to_time"),
         // Who came back within a week is not known yet.
-        (FindDriversRequest { to_time: at(NOW - DAY), ..good.clone() }, "to_time"),
+        (FindDriversRequest { to_time: at(NOW - DAY), ..good }, "to_time"),
     ] {
         assert_eq!(refusal(client.find_drivers(request).await).1, field);
     }
