@@ -113,7 +113,7 @@ async fn what_was_erased_is_nowhere() {
         tx.commit().await.unwrap();
         fixture.log.publish(written);
         for fixture in [&fixture, &other] {
-            eventually(Duration::from_secs(5), || async {
+            eventually(Duration::from_secs(20), || async {
                 let mut follow = fixture.log.follow(&[(Partition(0), Offset(0))], "").await.unwrap();
                 let found = records_up_to(&mut follow, Partition(0), 6).await;
                 let gone = |i: usize| found[i].record == tombstone;

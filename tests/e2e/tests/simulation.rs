@@ -32,7 +32,7 @@ const TRAIL_MILLIS: i64 = 4 * 86_400_000;
 const SECONDS: &str = "60";
 const PATIENCE: Duration = Duration::from_secs(240);
 /// Nothing more comes after this silence; the playback is over.
-const SILENCE: Duration = Duration::from_secs(3);
+const SILENCE: Duration = Duration::from_secs(10);
 
 fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/retail")

@@ -78,7 +78,7 @@ async fn open(dsn: Dsn, folder: Option<tempfile::TempDir>) -> Fixture {
 pub(crate) fn settings() -> Settings {
     let span = |millis| HumanDuration(Duration::from_millis(millis));
     Settings {
-        lease: span(600),
+        lease: span(2_000),
         batch_records: 7,
         batch_timers: 3,
         cache_customers: 4,

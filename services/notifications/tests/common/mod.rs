@@ -79,7 +79,8 @@ impl Running {
 }
 
 pub fn settings() -> Settings {
-    let lease = HumanDuration(Duration::from_millis(800));
+    // Short, for who takes over waits for its end; and longer than a busy machine stands still.
+    let lease = HumanDuration(Duration::from_secs(3));
     Settings { lease, ..Settings::default() }
 }
 

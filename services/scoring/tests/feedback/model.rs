@@ -170,10 +170,7 @@ async fn a_budget_holds_for_a_workspace_and_a_day() {
         let model = WebhookReceiver::start().await;
         model.answer_always(says("0.5", 90));
         let shop = Shop::with_model(dsn, SentimentSettings { calls_per_day: 2, ..settings(&model) }).await;
-        for n in 1..=3 {
-            comment(&shop, n, &format!("{GERMAN} {n}"));
-        }
-        until(&shop, 3, 2, (Some(0.5), "reader-1")).await;
+        three_comments(&shop).await;
         elsewhere(&shop).await;
         assert_eq!(of(&shop.listed(3).await, 3).not_scored, "language", "two calls are all that there are");
         assert_eq!(model.count(), 3);
@@ -190,16 +187,25 @@ async fn tokens_are_counted_as_they_were_used() {
     model.answer_next(says("0.5", 700));
     model.answer_always(says("0.5", 100));
     let shop = Shop::with_model(None, SentimentSettings { tokens_per_day: 1_100, ..settings(&model) }).await;
-    for n in 1..=3 {
-        comment(&shop, n, &format!("{GERMAN} {n}"));
-    }
-    until(&shop, 3, 2, (Some(0.5), "reader-1")).await;
+    three_comments(&shop).await;
     elsewhere(&shop).await;
     assert_eq!(of(&shop.listed(3).await, 3).scorer, "lexicon");
     shop.clock.set(Timestamp(TODAY + DAY));
     until(&shop, 3, 3, (Some(0.5), "reader-1")).await;
     assert_eq!(model.count(), 4);
     shop.stop().await;
+}
+
+/// Three comments, each stored behind the one before; the first two are read.
+async fn three_comments(shop: &Shop) {
+    for n in 1..=3 {
+        comment(shop, n, &format!("{GERMAN} {n}"));
+        if n < 3 {
+            until(shop, n as usize, n, (Some(0.5), "reader-1")).await;
+        } else {
+            shop.listed(3).await;
+        }
+    }
 }
 
 /// Has a comment of another workspace read, which comes later in time and has a budget of its own.
