@@ -14,6 +14,10 @@ use elate_proto::events::v1::{EventType, IngestMessage};
 use elate_simulate::{Definitions, Options, Recording, Silent, simulate};
 use serde_json::{Value, json};
 
+/// As in the `elate` command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// 1 March 2026.
 const BEGIN_MILLIS: i64 = 1_772_323_200_000;
 /// What a simulation on two processors shall reach.
