@@ -1,6 +1,7 @@
 //! Drivers over the consumer loop and over gRPC: planted ones are found, noise names none, small samples are said.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+#[macro_use]
 #[path = "common/served.rs"]
 mod served;
 
@@ -167,22 +168,6 @@ async fn what_is_wrong_is_named() {
     let refused = shop.drivers("shop-writer").find_drivers(good).await;
     assert_eq!(refusal(refused).0, "ROLE_INSUFFICIENT");
     shop.stop().await;
-}
-
-macro_rules! on_both {
-    ($($story:ident: $sqlite:ident, $postgres:ident;)+) => {$(
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $sqlite() {
-            $story(None).await;
-        }
-
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $postgres() {
-            if let Some(database) = elate_testkit::postgres::database().await {
-                $story(Some(database.url().parse().unwrap())).await;
-            }
-        }
-    )+};
 }
 
 on_both! {

@@ -1,6 +1,7 @@
 //! What plays bring, over the consumer loop and over gRPC: who may see it, and what is refused.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+#[macro_use]
 #[path = "common/served.rs"]
 mod served;
 
@@ -162,22 +163,6 @@ async fn what_is_wrong_is_named() {
     assert_eq!(refusal(writer.get_play_effect(play("sorry")).await).0, "ROLE_INSUFFICIENT");
     assert_eq!(refusal(writer.list_play_effects(ListPlayEffectsRequest {}).await).0, "ROLE_INSUFFICIENT");
     shop.stop().await;
-}
-
-macro_rules! on_both {
-    ($($story:ident: $sqlite:ident, $postgres:ident;)+) => {$(
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $sqlite() {
-            $story(None).await;
-        }
-
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $postgres() {
-            if let Some(database) = elate_testkit::postgres::database().await {
-                $story(Some(database.url().parse().unwrap())).await;
-            }
-        }
-    )+};
 }
 
 on_both! {

@@ -2,6 +2,7 @@
 //! and switched at a record of the log.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+#[macro_use]
 #[path = "common/served.rs"]
 mod served;
 
@@ -297,22 +298,6 @@ async fn what_is_wrong_is_named_and_tenants_are_apart() {
     let refused = shop.formulas("shop-writer").compare_formula(good).await;
     assert_eq!(refusal(refused).0, "ROLE_INSUFFICIENT");
     shop.stop().await;
-}
-
-macro_rules! on_both {
-    ($($story:ident: $sqlite:ident, $postgres:ident;)+) => {$(
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $sqlite() {
-            $story(None).await;
-        }
-
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $postgres() {
-            if let Some(database) = elate_testkit::postgres::database().await {
-                $story(Some(database.url().parse().unwrap())).await;
-            }
-        }
-    )+};
 }
 
 on_both! {

@@ -22,7 +22,7 @@ pub(super) const TABLE: &str = "journey_moves";
 const COLUMNS: &str = "instance_id, first_sequence, customer_id, journey, began_at, lines";
 /// Lines of a row at most, so that a page of rows is bounded.
 const LINES: usize = 32;
-/// The rows of a customer's instances, for `customer_id = {}`.
+/// Which rows are of the instances of a customer: `$1` is the workspace, `$2` the customer.
 const OF_CUSTOMER: &str = "workspace = $1 AND (journey, began_at, instance_id) IN (SELECT journey, began_at, instance_id \
                            FROM journey_instances WHERE workspace = $1 AND customer_id = $2)";
 

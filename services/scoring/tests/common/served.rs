@@ -2,6 +2,24 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+/// Runs each story on SQLite, and on PostgreSQL where there is one.
+#[allow(unused_macros, reason = "each test file uses a part of it")]
+macro_rules! on_both {
+    ($($story:ident: $sqlite:ident, $postgres:ident;)+) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $sqlite() {
+            $story(None).await;
+        }
+
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $postgres() {
+            if let Some(database) = elate_testkit::postgres::database().await {
+                $story(Some(database.url().parse().unwrap())).await;
+            }
+        }
+    )+};
+}
+
 mod events;
 
 use std::sync::Arc;
